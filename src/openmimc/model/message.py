@@ -1,0 +1,109 @@
+"""Messages, from what a sender asks for to what was stored."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from openmimc.model.ids import AppId, Position, Sequence, TopicId, UserId, timestamp_ms_of
+
+
+class Kind(IntEnum):
+    """What a message is addressed to. Values are the wire's ``MIMC_MSG_TYPE``."""
+
+    P2P = 1
+    P2T = 2
+
+
+class Sender(Struct, frozen=True):
+    """Who sends, from which device, as the server knows it (never as a packet claims it)."""
+
+    app_id: AppId
+    user_id: UserId
+    account: str
+    resource: str
+
+
+class Draft(Struct, frozen=True):
+    """A message that was checked but has no sequence yet.
+
+    Attributes:
+        to_account: Recipient's account for ``Kind.P2P``, else "".
+        topic_id: Topic for ``Kind.P2T``, else 0.
+        packet_id: The sender's name of the message: repeating it repeats nothing.
+        payload: Opaque bytes.
+        biz_type: The app's own label, None when the sender set none.
+        is_store: Whether history keeps it. Delivery does not depend on it.
+        copy_to_sender: Whether the sender's other devices receive it too.
+    """
+
+    kind: Kind
+    sender: Sender
+    to_account: str
+    topic_id: TopicId
+    packet_id: str
+    payload: bytes
+    biz_type: str | None = None
+    is_store: bool = True
+    copy_to_sender: bool = True
+
+
+class Message(Struct, frozen=True):
+    """A message as it is stored and delivered.
+
+    Attributes:
+        to_user_id: Recipient for ``Kind.P2P``, else 0.
+        to_account: Recipient's account for ``Kind.P2P``, else "".
+        topic_id: Topic for ``Kind.P2T``, else 0.
+    """
+
+    sequence: Sequence
+    kind: Kind
+    sender: Sender
+    to_user_id: UserId
+    to_account: str
+    topic_id: TopicId
+    packet_id: str
+    payload: bytes
+    biz_type: str | None
+    is_store: bool
+
+    @property
+    def timestamp_ms(self) -> int:
+        """Server time of acceptance, UTC epoch milliseconds."""
+        return timestamp_ms_of(self.sequence)
+
+
+class Commit(Struct, frozen=True):
+    """What an append came to; the message is on disk.
+
+    Attributes:
+        message: The stored message. For a repeated packet id: the first one.
+        is_repeat: True when this packet id had been stored before and nothing was stored now.
+        recipients: Users whose inbox got the message (the sender too, where copies are due), each with the
+            position it has there. Empty for a repeat.
+    """
+
+    message: Message
+    is_repeat: bool
+    recipients: tuple[tuple[UserId, Position], ...]
+
+
+class Delivery(Struct, frozen=True):
+    """A message at its place in one user's inbox."""
+
+    position: Position
+    message: Message
+
+
+class InboxPage(Struct, frozen=True):
+    """A run of one user's inbox, in ascending position.
+
+    Attributes:
+        deliveries: Possibly empty.
+        has_more: Whether the inbox goes on behind the last one.
+    """
+
+    deliveries: tuple[Delivery, ...]
+    has_more: bool
