@@ -1,0 +1,1 @@
+"""Generated from ``wire/proto``; never edited by hand (``make proto``)."""

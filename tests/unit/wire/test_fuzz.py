@@ -1,0 +1,47 @@
+"""The fuzzer finds nothing in a short run, and would find something if there were something."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parents[3] / "fuzz"
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.path.insert(0, {str(FUZZ)!r})\n{code}"
+    return subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_two_seconds_of_fuzzing_find_nothing() -> None:
+    result = run("import run_short; sys.argv = ['run_short', '--seconds', '2']; run_short.main()")
+
+    assert result.returncode == 0, result.stderr
+    assert "nothing found" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "defect",
+    [
+        "openmimc.wire.codec_python.parse_client_message",
+        "openmimc.wire.codec_python.parse_server_message",
+        "openmimc.wire.codec_python.parse_header",
+        "openmimc.wire.v6.split_body",
+        "openmimc.wire.web.parse_packet",
+    ],
+)
+def test_an_error_that_is_not_allowed_is_found(defect: str) -> None:
+    """Every layer is reached: an error planted there comes out."""
+    module, _, function = defect.rpartition(".")
+    result = run(
+        f"import {module} as module, run_short\n"
+        f"def broken(*args, **kwargs): raise RuntimeError('planted')\n"
+        f"module.{function} = broken\n"
+        f"run_short.run(seconds=20, seed=1)\n"
+    )
+
+    assert result.returncode == 1
+    assert "planted" in result.stderr
