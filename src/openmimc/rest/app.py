@@ -1,0 +1,56 @@
+"""Puts the pages together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from openmimc.domain.apps import Apps
+from openmimc.domain.auth import Auth
+from openmimc.domain.topics import Topics
+from openmimc.rest.cors import AnyOrigin
+from openmimc.rest.errors import exception_handlers
+from openmimc.rest.health import health_pages
+from openmimc.rest.paths import TidyPaths
+from openmimc.rest.requests import MAX_BODY_BYTES
+from openmimc.rest.resolver import Resolver, resolver_page
+from openmimc.rest.tokens import token_page
+from openmimc.rest.topics import topic_pages
+
+
+def build_api(
+    *,
+    auth: Auth,
+    apps: Apps,
+    topics: Topics,
+    fe_domain: str,
+    resolver: Resolver,
+    check_ready: Callable[[], Awaitable[dict[str, str]]],
+    render_metrics: Callable[[], bytes],
+) -> ASGIApp:
+    """Build everything that is served over HTTP, as one ASGI app.
+
+    Args:
+        auth: Decides who a caller is.
+        apps: All apps.
+        topics: The rules of ordinary groups.
+        fe_domain: Host name that token answers give as the frontend's.
+        resolver: Knows the frontend's addresses.
+        check_ready: Names what is not ready, and why; empty when all is well.
+        render_metrics: All metrics in Prometheus' text format.
+    """
+    pages = Litestar(
+        route_handlers=[
+            token_page(auth, fe_domain),
+            *topic_pages(auth, topics),
+            resolver_page(resolver),
+            *health_pages(check_ready, render_metrics),
+        ],
+        exception_handlers=exception_handlers(),
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+        openapi_config=None,
+    )
+    return TidyPaths(AnyOrigin(pages))
