@@ -17,12 +17,15 @@ import msgspec
 from openmimc.domain.names import check_text
 from openmimc.domain.ports import AppStore, Clock
 from openmimc.errors import BadRequest, MissingField, UnknownApp, WrongAppKey, WrongAppSecret
-from openmimc.model.app import App, AppSettings
+from openmimc.model.app import App, AppSettings, Credentials
 from openmimc.model.ids import AppId
 
 NAME_MAX_BYTES = 128
 PACKAGE_MAX_BYTES = 128
+KEY_MAX_BYTES = 64
 SECRET_BYTES = 16
+SECRET_MIN_CHARACTERS = 16
+SECRET_MAX_BYTES = 256
 
 SETTING_RANGES: Mapping[str, tuple[int, int]] = {
     "topicMemberCount": (1, 100_000),
@@ -91,26 +94,38 @@ class Apps:
         await self.refresh()
         return sorted(self._apps.values(), key=lambda app: (app.created_ms, app.app_id))
 
-    async def create_app(self, name: str, package: str = "") -> tuple[App, str]:
+    async def create_app(
+        self, name: str, package: str = "", *, credentials: Credentials | None = None
+    ) -> tuple[App, str]:
         """Make an app.
 
         Args:
             name: For people; need not be unique.
-            package: Reverse-domain name; made from the name when empty.
+            package: Reverse-domain name; made from the id when empty.
+            credentials: Those that the app has from another server, so that its clients and its own server
+                need no change; new ones are made when None.
 
         Returns:
             The app and its secret, which can not be had again.
+
+        Raises:
+            MissingField, TooBig, BadRequest: Name, package or credentials can not be used, or the id is taken.
         """
         check_text("name", name, max_bytes=NAME_MAX_BYTES)
         check_text("package", package, max_bytes=PACKAGE_MAX_BYTES, may_be_empty=True)
         await self.refresh()
-        app_id = self._new_app_id()
-        secret = _new_secret()
+        if credentials is None:
+            credentials = Credentials(self._new_app_id(), _new_key(), _new_secret())
+        else:
+            _check_credentials(credentials)
+            if credentials.app_id in self._apps:
+                raise BadRequest(f"there is an app {credentials.app_id} already")
+        app_id, secret = credentials.app_id, credentials.secret
         app = App(
             app_id=app_id,
             name=name,
             package=package or f"app.{app_id}",
-            key=str(5_000_000_000_000 + secrets.randbelow(5_000_000_000_000)),
+            key=credentials.key,
             secret_hash=hash_secret(app_id, secret),
             key_generation=1,
             created_ms=self._clock.now_ms(),
@@ -207,6 +222,21 @@ def parse_settings(settings: AppSettings, changes: Mapping[str, str]) -> AppSett
                 raise BadRequest(f"{name} must be from {low} to {high}")
         values[name] = value
     return msgspec.structs.replace(settings, **values)
+
+
+def _check_credentials(credentials: Credentials) -> None:
+    """Check what somebody brought along."""
+    if not 0 < credentials.app_id < 2**63:
+        raise BadRequest("appId must be from 1 to 9223372036854775807")
+    check_text("appKey", credentials.key, max_bytes=KEY_MAX_BYTES)
+    check_text("appSecret", credentials.secret, max_bytes=SECRET_MAX_BYTES)
+    # A plain hash is no protection for a secret that can be guessed.
+    if len(credentials.secret) < SECRET_MIN_CHARACTERS:
+        raise BadRequest(f"appSecret has less than {SECRET_MIN_CHARACTERS} characters")
+
+
+def _new_key() -> str:
+    return str(5_000_000_000_000 + secrets.randbelow(5_000_000_000_000))
 
 
 def _new_secret() -> str:

@@ -49,6 +49,14 @@ class App(Struct, frozen=True):
     settings: AppSettings = field(default_factory=AppSettings)
 
 
+class Credentials(Struct, frozen=True):
+    """What an app's own server proves itself with."""
+
+    app_id: AppId
+    key: str
+    secret: str
+
+
 class Account(Struct, frozen=True):
     """One user of one app.
 

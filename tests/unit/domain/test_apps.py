@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import pytest
 
 from openmimc.domain.apps import SETTING_RANGES, Apps, hash_secret
 from openmimc.errors import BadRequest, MissingField, TooBig, UnknownApp
-from openmimc.model.app import AppSettings
+from openmimc.model.app import AppSettings, Credentials
 from openmimc.model.ids import AppId
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
@@ -123,3 +124,44 @@ async def test_an_unknown_app_can_be_neither_changed_nor_deleted(apps: Apps) -> 
         await apps.rotate_secret(nobody)
     with pytest.raises(UnknownApp):
         await apps.delete_app(nobody)
+
+
+OLD = Credentials(AppId(2882303761517613988), "5111761386988", "DTTnDiUr0k7Wxl6Cve8u+A==")
+
+
+async def test_an_app_may_bring_its_credentials_along(apps: Apps) -> None:
+    """So that its clients and its token proxy need no change but an address."""
+    app, secret = await apps.create_app("moved", "com.example.moved", credentials=OLD)
+
+    assert (app.app_id, app.key, secret) == (OLD.app_id, OLD.key, OLD.secret)
+    assert await apps.check_credentials(OLD.app_id, OLD.key, OLD.secret) == app
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"app_id": AppId(0)}, BadRequest),
+        ({"app_id": AppId(2**63)}, BadRequest),
+        ({"key": ""}, MissingField),
+        ({"key": "1" * 65}, TooBig),
+        ({"secret": ""}, MissingField),
+        ({"secret": "x" * 15}, BadRequest),
+        ({"secret": "x" * 257}, TooBig),
+    ],
+)
+async def test_credentials_that_are_none_make_no_app(
+    apps: Apps, changes: dict[str, object], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await apps.create_app("moved", credentials=msgspec.structs.replace(OLD, **changes))
+
+    assert await apps.list_apps() == []
+
+
+async def test_an_id_that_is_taken_is_refused_and_its_app_untouched(apps: Apps) -> None:
+    app, _ = await apps.create_app("first", credentials=OLD)
+
+    with pytest.raises(BadRequest, match="already"):
+        await apps.create_app("second", credentials=msgspec.structs.replace(OLD, secret="another secret!!"))
+
+    assert await apps.list_apps() == [app]

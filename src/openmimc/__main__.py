@@ -1,0 +1,5 @@
+"""``python -m openmimc``: the command ``openmimc``."""
+
+from openmimc.cli.main import main
+
+main()

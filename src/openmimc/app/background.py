@@ -1,0 +1,76 @@
+"""What the server does now and then: retention, and learning of apps that other processes changed.
+
+Each loop lives as long as the server. What fails is logged and tried again at the next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from openmimc.domain.apps import Apps
+from openmimc.domain.ports import SweepCursor, SweepStore
+from openmimc.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+REFRESH_APPS_EVERY_S = 1.0
+SWEEP_EVERY_S = 600.0
+"""Pause between two rounds. Retention is counted in days, so rounds need not follow closely."""
+SWEEP_STEP_LIMIT = 200
+"""Users or messages looked at per step: a few milliseconds of the store's writer."""
+SWEEP_PAUSE_FACTOR = 9
+"""A sweep rests this many times as long as its last step took: it takes a tenth of the store at the most."""
+SWEEP_PAUSE_MIN_S = 0.02
+RETRY_AFTER_S = 5.0
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def refresh_apps(apps: Apps, *, on_change: Callable[[], None], sleep: Sleep = asyncio.sleep) -> None:
+    """Keep the apps in memory like those in the store, for ever.
+
+    ``on_change`` is called when they are others than at the last turn, whoever refreshed them.
+    """
+    version = apps.version
+    while True:
+        try:
+            await apps.refresh()
+            if apps.version != version:
+                version = apps.version
+                on_change()
+        except Unavailable as exc:
+            log.warning("apps_refresh_failed", reason=str(exc))
+        except Exception:
+            log.exception("apps_refresh_failed")
+        await sleep(REFRESH_APPS_EVERY_S)
+
+
+async def sweep(store: SweepStore, *, sleep: Sleep = asyncio.sleep) -> None:
+    """Delete what is past its time, for ever, so slowly that messages do not notice."""
+    cursor = SweepCursor()
+    deleted = 0
+    while True:
+        started = time.monotonic()
+        try:
+            cursor = await store.sweep(cursor, SWEEP_STEP_LIMIT)
+        except Unavailable as exc:
+            log.warning("sweep_failed", reason=str(exc))
+            await sleep(RETRY_AFTER_S)
+            continue
+        except Exception:
+            log.exception("sweep_failed", stage=cursor.stage)
+            cursor = SweepCursor()  # Not again at once into what failed.
+            await sleep(SWEEP_EVERY_S)
+            continue
+        deleted += cursor.deleted
+        if cursor.is_done:
+            (log.info if deleted else log.debug)("sweep_done", deleted_rows=deleted)
+            cursor, deleted = SweepCursor(), 0
+            await sleep(SWEEP_EVERY_S)
+        else:
+            took_s = time.monotonic() - started
+            await sleep(max(SWEEP_PAUSE_MIN_S, took_s * SWEEP_PAUSE_FACTOR))

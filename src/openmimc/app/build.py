@@ -1,0 +1,99 @@
+"""Puts the rooms together: which implementation serves which port is decided here and nowhere else."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+from litestar.types import ASGIApp
+from msgspec import Struct
+
+from openmimc.app.admission import Admission
+from openmimc.app.config import Config
+from openmimc.app.metrics import Metrics
+from openmimc.app.readiness import Readiness
+from openmimc.bus.local import LocalBus
+from openmimc.domain.apps import Apps
+from openmimc.domain.auth import Auth
+from openmimc.domain.clock import SystemClock
+from openmimc.domain.messages import Messages
+from openmimc.domain.ports import Clock
+from openmimc.domain.topics import Topics
+from openmimc.gateway import Gateway, GatewayLimits
+from openmimc.rest.app import build_api
+from openmimc.rest.resolver import Resolver
+from openmimc.store.sqlite import SqliteStore
+
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+
+class Node(Struct, frozen=True):
+    """All parts of one server process, built and not yet serving.
+
+    Attributes:
+        store: Open; whoever built the node closes it, last.
+    """
+
+    store: SqliteStore
+    apps: Apps
+    auth: Auth
+    gateway: Gateway
+    admission: Admission
+    api: ASGIApp
+    readiness: Readiness
+
+
+def build_node(
+    config: Config,
+    *,
+    database: Path,
+    server_key: bytes,
+    tcp_port: int,
+    max_connections: int,
+    clock: Clock | None = None,
+) -> Node:
+    """Open the store and build everything on it.
+
+    Args:
+        config: Limits and names.
+        database: The store's file.
+        server_key: See ``Auth``.
+        tcp_port: The real one, to be told to clients.
+        max_connections: As configured, or fewer if there are fewer files.
+        clock: The machine's when None.
+
+    Raises:
+        StoreTooNew: A newer version of this program wrote the store.
+    """
+    clock = clock or SystemClock()
+    store = SqliteStore.open(database, clock=clock)
+    bus = LocalBus()
+    apps = Apps(store, clock)
+    auth = Auth(apps, store, server_key, clock)
+    messages = Messages(store, apps, bus)
+    limits = GatewayLimits(
+        conn_timeout_s=config.conn_timeout_s,
+        handshaken_timeout_s=config.handshaken_timeout_s,
+        bound_timeout_s=config.bound_timeout_s,
+    )
+    gateway = Gateway(auth=auth, apps=apps, messages=messages, store=store, bus=bus, clock=clock, limits=limits)
+    admission = Admission(max_connections, gateway.stats.connections.total)
+    readiness = Readiness(store.check_ready, time.monotonic)
+    api = build_api(
+        auth=auth,
+        apps=apps,
+        topics=Topics(store, store),
+        fe_domain=frontend_name(config),
+        resolver=Resolver(config.public_host, tcp_port),
+        check_ready=readiness.check,
+        render_metrics=Metrics(gateway.stats, store.stats, admission).render,
+    )
+    return Node(store, apps, auth, gateway, admission, api, readiness)
+
+
+def frontend_name(config: Config) -> str:
+    """The name that token answers give as the frontend's; never empty, for some SDKs refuse an empty one."""
+    if config.fe_domain or config.public_host:
+        return config.fe_domain or config.public_host
+    return socket.gethostname() if config.host in _ANY_ADDRESS else config.host

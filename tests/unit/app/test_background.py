@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from openmimc.app import background
+from openmimc.domain.apps import Apps
+from openmimc.domain.ports import AppsSnapshot, SweepCursor
+from openmimc.errors import Unavailable
+from tests.fakes.clock import FakeClock
+from tests.fakes.memory_store import MemoryStore
+
+
+class Enough(Exception):
+    """Ends a loop that has no end."""
+
+
+class Naps:
+    """A sleep that takes no time, remembers what was asked for, and ends the loop after some naps."""
+
+    def __init__(self, end_after: int, between: Callable[[int], None] = lambda nap: None) -> None:
+        self.asked_s: list[float] = []
+        self._end_after = end_after
+        self._between = between
+
+    async def __call__(self, delay_s: float) -> None:
+        self.asked_s.append(delay_s)
+        if len(self.asked_s) >= self._end_after:
+            raise Enough
+        self._between(len(self.asked_s))
+
+
+class SweptStore:
+    """A store whose steps come to what the test says."""
+
+    def __init__(self, *outcomes: SweepCursor | Exception) -> None:
+        self._outcomes = list(outcomes)
+        self.asked: list[SweepCursor] = []
+
+    async def sweep(self, cursor: SweepCursor, limit: int) -> SweepCursor:
+        self.asked.append(cursor)
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def test_a_round_of_sweeping_goes_on_where_its_last_step_ended() -> None:
+    middle, done = SweepCursor(stage=1, after=7, deleted=3), SweepCursor(stage=2, is_done=True)
+    store = SweptStore(middle, done, middle)
+    naps = Naps(end_after=3)
+
+    with pytest.raises(Enough):
+        await background.sweep(store, sleep=naps)
+
+    assert store.asked == [SweepCursor(), middle, SweepCursor()]
+    assert naps.asked_s[0] < 1
+    assert naps.asked_s[1] == background.SWEEP_EVERY_S
+
+
+async def test_a_sweep_rests_longer_than_it_works() -> None:
+    store = SweptStore(SweepCursor(stage=1), SweepCursor(stage=1))
+    naps = Naps(end_after=2)
+
+    with pytest.raises(Enough):
+        await background.sweep(store, sleep=naps)
+
+    assert min(naps.asked_s) >= background.SWEEP_PAUSE_MIN_S
+
+
+async def test_a_step_that_the_store_could_not_do_is_repeated() -> None:
+    middle = SweepCursor(stage=1, after=7)
+    store = SweptStore(middle, Unavailable("disk full"), SweepCursor(is_done=True))
+    naps = Naps(end_after=3)
+
+    with pytest.raises(Enough):
+        await background.sweep(store, sleep=naps)
+
+    assert store.asked == [SweepCursor(), middle, middle]
+    assert naps.asked_s[1] == background.RETRY_AFTER_S
+
+
+async def test_a_bug_in_a_sweep_ends_the_round_and_not_the_sweeping() -> None:
+    store = SweptStore(SweepCursor(stage=1), ZeroDivisionError(), SweepCursor(is_done=True))
+    naps = Naps(end_after=3)
+
+    with pytest.raises(Enough):
+        await background.sweep(store, sleep=naps)
+
+    assert store.asked == [SweepCursor(), SweepCursor(stage=1), SweepCursor()]
+    assert naps.asked_s[1] == background.SWEEP_EVERY_S
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(1_700_000_000_000)
+
+
+async def test_apps_that_another_process_changed_are_known_within_a_second(clock: FakeClock) -> None:
+    store = MemoryStore(clock)
+    apps, elsewhere = Apps(store, clock), Apps(store, clock)
+    app, _ = await elsewhere.create_app("shop")
+    told: list[bool] = []
+
+    with pytest.raises(Enough):
+        await background.refresh_apps(
+            apps, on_change=lambda: told.append(apps.find(app.app_id) is not None), sleep=Naps(end_after=2)
+        )
+
+    assert told == [True]
+
+
+async def test_a_change_is_told_though_somebody_else_refreshed_first(clock: FakeClock) -> None:
+    store = MemoryStore(clock)
+    apps = Apps(store, clock)
+    told: list[None] = []
+    naps = asyncio.Event()
+
+    async def refresh_meanwhile(delay_s: float) -> None:
+        if naps.is_set():
+            raise Enough
+        naps.set()
+        told.clear()
+        await Apps(store, clock).create_app("shop")
+        await apps.refresh()
+
+    with pytest.raises(Enough):
+        await background.refresh_apps(apps, on_change=lambda: told.append(None), sleep=refresh_meanwhile)
+
+    assert told == [None]
+
+
+@pytest.mark.parametrize("error", [Unavailable("disk full"), ZeroDivisionError()])
+async def test_a_failed_refresh_is_tried_again(clock: FakeClock, error: Exception) -> None:
+    class Failing(MemoryStore):
+        is_failing = True
+
+        async def load_apps(self, known_version: int | None) -> AppsSnapshot | None:
+            if self.is_failing:
+                self.is_failing = False
+                raise error
+            return await super().load_apps(known_version)
+
+    store = Failing(clock)
+    apps = Apps(store, clock)
+    told: list[None] = []
+
+    with pytest.raises(Enough):
+        await background.refresh_apps(apps, on_change=lambda: told.append(None), sleep=Naps(end_after=2))
+
+    assert apps.version is not None
+    assert told == [None]
