@@ -99,7 +99,7 @@ async def test_random_bytes_at_any_stage_harm_nobody(server: RunningGateway, app
     await bystander.expect_silence()
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc2", b"\xc2\xfe\x00\x04", os.urandom(40), bytes(200_000)])
+@pytest.mark.parametrize("data", [b"", b"\xc2", b"\xc2\xfe\x00\x04", bytes(range(40)), bytes(200_000)])
 async def test_a_broken_websocket_message_ends_its_connection_and_no_other(
     server: RunningGateway, app: App, data: bytes
 ) -> None:
