@@ -1,0 +1,1 @@
+"""The examples and tables of the documentation, held against the program."""
