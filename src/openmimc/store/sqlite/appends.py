@@ -1,0 +1,180 @@
+"""Stores a batch of messages: who may, who gets them, and the rows of all, in a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from openmimc.errors import DomainError, NoSuchTopic, NotAMember
+from openmimc.model.ids import SEQUENCES_PER_MS, Position, TopicId, UserId
+from openmimc.model.message import Commit, Draft, Kind, Message
+from openmimc.store.sqlite import accounts, devices, topics
+from openmimc.store.sqlite.bulk import Bulk, SqlValue
+from openmimc.store.sqlite.ledger import Audience, Ledger
+from openmimc.store.sqlite.messages import ROW, rows_decoder
+
+REPEAT_WINDOW_MS = 24 * 3600 * 1000
+"""How long a packet id is remembered. Source: protocol reference, 10 (repeated packetId)."""
+
+PacketKey = tuple[UserId, str]
+
+_REPEATS = Bulk(
+    ("sender_id", "packet_hash", "packet_id"),
+    f"SELECT json_group_array({ROW}) FROM v"  # noqa: S608 - ROW is a constant of ours
+    " CROSS JOIN packet p ON p.sender_id = v.sender_id AND p.packet_hash = v.packet_hash AND p.sequence >= ?"
+    " CROSS JOIN message m ON m.sequence = p.sequence AND m.packet_id = v.packet_id",
+)
+_MESSAGE_COLUMNS = (
+    "sequence",
+    "app_id",
+    "kind",
+    "sender_id",
+    "sender_account",
+    "sender_resource",
+    "target_id",
+    "target_account",
+    "packet_id",
+    "payload",
+    "biz_type",
+    "is_store",
+)
+
+
+def _insert_into(table: str, columns: tuple[str, ...]) -> Bulk:
+    names = ", ".join(columns)
+    return Bulk(
+        columns,
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM v WHERE sequence IS NOT NULL",  # noqa: S608 - constants of ours
+    )
+
+
+_MESSAGES = _insert_into("message", _MESSAGE_COLUMNS)
+_PACKETS = _insert_into("packet", ("sender_id", "packet_hash", "sequence"))
+_INBOXES = _insert_into("inbox", ("user_id", "sequence"))
+_TOPIC_INBOXES = Bulk(
+    ("topic_id", "sequence", "sender_id"),
+    "INSERT INTO inbox (user_id, sequence) SELECT t.user_id, v.sequence FROM v"
+    " CROSS JOIN topic_member t ON t.topic_id = v.topic_id AND t.user_id <> v.sender_id",
+)
+
+
+def hash_of(packet_id: str) -> int:
+    """Return a signed 64-bit hash. Nobody can make packet ids collide at will and so slow the writer down."""
+    return int.from_bytes(blake2b(packet_id.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def append(ledger: Ledger, drafts: Sequence[Draft]) -> list[Commit | DomainError]:
+    """Store messages and put them into inboxes, as if one after the other; return what each came to."""
+    now_ms = ledger.clock.now_ms()
+    keys = [(draft.sender.user_id, draft.packet_id) for draft in drafts]
+    hashes = [hash_of(draft.packet_id) for draft in drafts]
+    stored = _find_repeats(ledger, keys, hashes, now_ms)
+    audiences = topics.audiences_of(ledger, (draft.topic_id for draft in drafts if draft.kind is Kind.P2T))
+
+    # Refusals and repeats have to be known before recipients are created: they create none.
+    refusals: dict[int, DomainError] = {}
+    accepted: dict[PacketKey, int] = {}
+    for index, (draft, key) in enumerate(zip(drafts, keys, strict=True)):
+        if key in stored or key in accepted:
+            continue
+        refusal = _refusal_of(draft, audiences) if draft.kind is Kind.P2T else None
+        if refusal is None:
+            accepted[key] = index
+        else:
+            refusals[index] = refusal
+
+    new = [drafts[index] for index in accepted.values()]
+    recipients = accounts.ensure_ids(
+        ledger, ((draft.sender.app_id, draft.to_account) for draft in new if draft.kind is Kind.P2P)
+    )
+    resources = devices.resources_of(ledger, (draft.sender.user_id for draft in new if draft.copy_to_sender))
+
+    commits: dict[int, Commit] = {}
+    message_rows: list[tuple[SqlValue, ...]] = []
+    packet_rows: list[tuple[SqlValue, ...]] = []
+    inbox_rows: list[tuple[SqlValue, ...]] = []
+    topic_rows: list[tuple[SqlValue, ...]] = []
+    for key, index in accepted.items():
+        draft = drafts[index]
+        sender = draft.sender
+        sequence = ledger.next_sequence(now_ms)
+        has_copy = draft.copy_to_sender and any(
+            resource != sender.resource for resource in resources[sender.user_id]
+        )
+        if draft.kind is Kind.P2P:
+            target_id: int = recipients[sender.app_id, draft.to_account]
+            to_user_id = UserId(target_id)
+            users: tuple[UserId, ...] = (to_user_id,)
+            inbox_rows.append((target_id, sequence))
+            has_copy = has_copy and target_id != sender.user_id
+        else:
+            target_id = draft.topic_id
+            to_user_id = UserId(0)
+            users = tuple(user for user in audiences[draft.topic_id].members if user != sender.user_id)
+            topic_rows.append((target_id, sequence, sender.user_id))
+        if has_copy:
+            users += (sender.user_id,)
+            inbox_rows.append((sender.user_id, sequence))
+        message_rows.append(
+            (
+                sequence,
+                sender.app_id,
+                int(draft.kind),
+                sender.user_id,
+                sender.account,
+                sender.resource,
+                target_id,
+                draft.to_account,
+                draft.packet_id,
+                draft.payload,
+                draft.biz_type,
+                int(draft.is_store),
+            )
+        )
+        packet_rows.append((sender.user_id, hashes[index], sequence))
+        message = Message(
+            sequence=sequence,
+            kind=draft.kind,
+            sender=sender,
+            to_user_id=to_user_id,
+            to_account=draft.to_account,
+            topic_id=draft.topic_id,
+            packet_id=draft.packet_id,
+            payload=draft.payload,
+            biz_type=draft.biz_type,
+            is_store=draft.is_store,
+        )
+        stored[key] = message
+        position = Position(sequence)
+        commits[index] = Commit(message, is_repeat=False, recipients=tuple((user, position) for user in users))
+
+    connection = ledger.connection
+    _MESSAGES.run(connection, message_rows)
+    _PACKETS.run(connection, packet_rows)
+    _INBOXES.run(connection, inbox_rows)
+    _TOPIC_INBOXES.run(connection, topic_rows)
+    ledger.appended_messages += len(message_rows)
+    return [
+        commits.get(index) or refusals.get(index) or Commit(stored[key], is_repeat=True, recipients=())
+        for index, key in enumerate(keys)
+    ]
+
+
+def _find_repeats(
+    ledger: Ledger, keys: Sequence[PacketKey], hashes: Sequence[int], now_ms: int
+) -> dict[PacketKey, Message]:
+    """Return the first message of every packet id that was stored within the window."""
+    rows = [
+        (sender_id, packet_hash, packet_id)
+        for (sender_id, packet_id), packet_hash in zip(keys, hashes, strict=True)
+    ]
+    oldest = (now_ms - REPEAT_WINDOW_MS) * SEQUENCES_PER_MS
+    found = _REPEATS.fetch(ledger.connection, rows_decoder, rows, oldest)
+    return {(row.sender_id, row.packet_id): row.message() for row in found}
+
+
+def _refusal_of(draft: Draft, audiences: dict[TopicId, Audience]) -> DomainError | None:
+    audience = audiences.get(draft.topic_id)
+    if audience is None or audience.app_id != draft.sender.app_id:
+        return NoSuchTopic()
+    return None if draft.sender.user_id in audience.members else NotAMember()

@@ -1,0 +1,89 @@
+"""What waits in the writer's queue: operations, and where each one's outcome goes.
+
+``weight_bytes`` is the memory an operation holds while it waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from openmimc.domain.ports import OnCommit
+from openmimc.model.ids import Position, UserId
+from openmimc.model.message import Draft
+
+if TYPE_CHECKING:
+    from openmimc.store.sqlite.ledger import Ledger
+
+OPERATION_BYTES = 512
+"""Rough memory of an operation besides its payload."""
+
+
+class Append:
+    """A message to store. Its outcome is a ``Commit`` or the error that takes its place."""
+
+    __slots__ = ("draft", "on_commit", "weight_bytes")
+
+    def __init__(self, draft: Draft, on_commit: OnCommit) -> None:
+        self.draft = draft
+        self.on_commit = on_commit
+        self.weight_bytes = OPERATION_BYTES + len(draft.payload)
+
+    def complete(self, outcome: Any) -> None:
+        """Hand the outcome over; runs on the event loop."""
+        self.on_commit(outcome)
+
+
+class CursorMove:
+    """A device's cursor to move forward. Nobody waits for it."""
+
+    __slots__ = ("position", "resource", "user_id")
+
+    weight_bytes = OPERATION_BYTES
+
+    def __init__(self, user_id: UserId, resource: str, position: Position) -> None:
+        self.user_id = user_id
+        self.resource = resource
+        self.position = position
+
+    def complete(self, outcome: Any) -> None:
+        """Do nothing: a lost move costs a repeated delivery, and the writer has logged why."""
+
+
+class Job:
+    """Any other change, with somebody awaiting it.
+
+    Attributes:
+        run: Makes the change inside the transaction and returns the outcome. A ``DomainError`` is an outcome.
+        is_one_statement: ``run`` changes the file by one statement at most, which is undone by itself when it
+            fails; others run under a savepoint.
+    """
+
+    __slots__ = ("future", "is_one_statement", "run")
+
+    weight_bytes = OPERATION_BYTES
+
+    def __init__(
+        self, run: Callable[[Ledger], Any], future: asyncio.Future[Any], *, is_one_statement: bool
+    ) -> None:
+        self.run = run
+        self.future = future
+        self.is_one_statement = is_one_statement
+
+    @property
+    def name(self) -> str:
+        """Which change it is, for logs."""
+        return getattr(self.run, "__qualname__", "unnamed")
+
+    def complete(self, outcome: Any) -> None:
+        """Hand the outcome over; runs on the event loop."""
+        if self.future.done():
+            return  # Whoever awaited it was cancelled; the change stands.
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+Operation = Append | CursorMove | Job

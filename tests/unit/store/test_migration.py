@@ -1,0 +1,132 @@
+"""Files of every age are brought to the newest schema, or left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openmimc.store.errors import SqliteTooOld, StoreError, StoreTooNew
+from openmimc.store.sqlite import SqliteStore
+from openmimc.store.sqlite.connection import check_sqlite
+from openmimc.store.sqlite.migration import Migration, load_migrations, migrate
+from tests.fakes.clock import FakeClock
+
+FIRST = Migration(
+    1,
+    """
+    CREATE TABLE person (name TEXT); -- a comment; with a semicolon
+    INSERT INTO person VALUES ('Ann'), ('Bob; or; Rob');
+    CREATE TRIGGER no_cid BEFORE INSERT ON person WHEN new.name = 'Cid' BEGIN
+      SELECT 1;
+      SELECT raise(ABORT, 'no Cid');
+    END;
+    """,
+)
+SECOND = Migration(2, "ALTER TABLE person ADD COLUMN age INTEGER; UPDATE person SET age = 7 WHERE name = 'Ann'")
+BROKEN = Migration(2, "ALTER TABLE person ADD COLUMN age INTEGER; UPDATE person SET no_such_column = 7;")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def foreign_file(path: Path) -> Path:
+    path.write_bytes(b"no database at all" * 100)
+    return path
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def test_an_empty_file_gets_every_migration(file: sqlite3.Connection) -> None:
+    migrate(file, (FIRST, SECOND))
+
+    assert version_of(file) == 2
+    assert file.execute("SELECT * FROM person").fetchall() == [("Ann", 7), ("Bob; or; Rob", None)]
+
+
+def test_an_older_file_gets_what_it_lacks_and_keeps_its_data(file: sqlite3.Connection) -> None:
+    migrate(file, (FIRST,))
+    file.execute("INSERT INTO person VALUES ('Dan')")
+
+    migrate(file, (FIRST, SECOND))
+    migrate(file, (FIRST, SECOND))
+
+    assert version_of(file) == 2
+    assert file.execute("SELECT * FROM person").fetchall() == [
+        ("Ann", 7),
+        ("Bob; or; Rob", None),
+        ("Dan", None),
+    ]
+
+
+def test_a_newer_file_is_refused_and_left_alone(file: sqlite3.Connection) -> None:
+    migrate(file, (FIRST, SECOND))
+
+    with pytest.raises(StoreTooNew) as refusal:
+        migrate(file, (FIRST,))
+
+    assert (refusal.value.found, refusal.value.known) == (2, 1)
+    assert not file.in_transaction
+    assert version_of(file) == 2
+
+
+def test_a_migration_that_fails_leaves_the_version_before_it(file: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(file, (FIRST, BROKEN))
+
+    assert version_of(file) == 1
+    assert file.execute("SELECT * FROM person").fetchall() == [("Ann",), ("Bob; or; Rob",)]
+    migrate(file, (FIRST, SECOND))
+    assert version_of(file) == 2
+
+
+def test_the_packages_migrations_are_numbered_without_gaps() -> None:
+    versions = [migration.version for migration in load_migrations()]
+
+    assert versions == list(range(1, len(versions) + 1))
+
+
+async def test_a_store_of_a_newer_version_is_refused(path: Path, clock: FakeClock) -> None:
+    newer = (*load_migrations(), Migration(len(load_migrations()) + 1, "CREATE TABLE later (x);"))
+    await SqliteStore.open(path, clock=clock, migrations=newer).aclose()
+
+    with pytest.raises(StoreTooNew):
+        SqliteStore.open(path, clock=clock)
+
+
+async def test_a_file_that_is_no_store_is_refused_with_its_name(foreign_file: Path, clock: FakeClock) -> None:
+    with pytest.raises(StoreError, match=r"openmimc\.db"):
+        SqliteStore.open(foreign_file, clock=clock)
+
+
+async def test_a_missing_folder_is_refused_with_its_name(path: Path, clock: FakeClock) -> None:
+    with pytest.raises(StoreError, match="nowhere"):
+        SqliteStore.open(path.parent / "nowhere" / "openmimc.db", clock=clock)
+
+
+async def test_only_its_owner_can_read_the_file(path: Path, clock: FakeClock) -> None:
+    store = SqliteStore.open(path, clock=clock)
+    await store.check_ready()
+    modes = {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()}
+    await store.aclose()
+
+    assert modes == dict.fromkeys(("openmimc.db", "openmimc.db-wal", "openmimc.db-shm"), 0o600)
+
+
+def test_an_old_library_is_refused() -> None:
+    with pytest.raises(SqliteTooOld, match=r"3\.38\.0"):
+        check_sqlite((3, 37, 2))
+
+
+def test_this_library_serves() -> None:
+    check_sqlite()
