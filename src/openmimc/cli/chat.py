@@ -138,6 +138,7 @@ class Chat:
         self._history: deque[Text] = deque(maxlen=HISTORY_LINES)
         self._pending: set[asyncio.Task[None]] = set()
         self._was_online = False
+        self._is_cut_off = False
         self._is_leaving = False
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "/to": self._choose_person,
@@ -180,12 +181,13 @@ class Chat:
                 )
 
     def show_status(self, status: Status, reason: str) -> None:
-        """Say when the connection is lost and when it is back."""
+        """Say when the connection is lost and when it is back, each once."""
         if status is Status.ONLINE:
-            if self._was_online:
+            if self._is_cut_off:
                 self._note("Connected again.")
-            self._was_online = True
-        elif status is Status.CONNECTING and self._was_online:
+            self._was_online, self._is_cut_off = True, False
+        elif status is Status.CONNECTING and self._was_online and not self._is_cut_off:
+            self._is_cut_off = True
             self._note(f"Not connected ({reason}); trying again. What you type is kept and sent.")
 
     # ------------------------------------------------------------------ typing

@@ -297,3 +297,4 @@ async def test_what_is_typed_while_the_server_is_away_is_kept_and_sent(own_serve
         await asyncio.to_thread(own_server.start)
         await alice.shows("Connected again")
         await alice.shows("are you there?", "✓")
+        assert alice.text.count("Not connected") == 1
