@@ -6,11 +6,11 @@ For batches of 1, 64 and 512 messages in flight, a fresh file on this machine's 
 * busy: the same beside an event loop that never rests, as on a loaded server, where every step of a SQLite
   statement has to get the interpreter's lock back. CPU time is the writer thread's alone.
 
-The interpreter's switch interval decides the busy figures. A waiting thread asks for the lock only after a
-whole interval without any release; a loop that makes a system call every 0.2 ms releases the lock for a moment
-each time, takes it back before the waiting thread has woken up, and so with the default of 5 ms is never asked.
+The interpreter's switch interval matters to the busy figures. A waiting thread asks for the lock only after a
+whole interval in which it saw no release; a loop that makes a system call every few microseconds releases the
+lock each time for a moment, often takes it back before the waiting thread has woken up, and so is seldom asked.
 
-Run: python benchmarks/store_append.py [--messages 20000] [--payload-bytes 300] [--switch-interval-us 50]
+Run: python benchmarks/store_append.py [--messages 20000] [--payload-bytes 300] [--switch-interval-us 10]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import json
 import platform
+import socket
 import sqlite3
 import statistics
 import sys
@@ -47,10 +48,22 @@ class SystemClock:
 
 
 async def keep_busy() -> None:
-    """Work in slices of about 0.2 ms, with one poll of the sockets between two, until cancelled."""
-    while True:
-        sum(range(10_000))
-        await asyncio.sleep(0)
+    """Pass packets through a pair of sockets, with a little work for each, until cancelled."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.setblocking(False)
+    packet = bytes(300)
+    try:
+        while True:
+            for _ in range(8):
+                near.send(packet)
+                sum(range(600))
+                far.recv(len(packet))
+                sum(range(600))
+            await asyncio.sleep(0)
+    finally:
+        near.close()
+        far.close()
 
 
 def draft_of(sender: Account, to_account: str, number: int, payload: bytes) -> Draft:
@@ -112,6 +125,7 @@ async def measure(
 
     if neighbour is not None:
         neighbour.cancel()
+        await asyncio.wait([neighbour])
     await store.aclose()
     appended = messages - batch
     batch_ms.sort()
@@ -130,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=20_000, help="most messages per measurement")
     parser.add_argument("--payload-bytes", type=int, default=300)
-    parser.add_argument("--switch-interval-us", type=int, default=50, help="Python's own default is 5000")
+    parser.add_argument("--switch-interval-us", type=int, default=10, help="Python's own default is 5000")
     arguments = parser.parse_args()
     sys.setswitchinterval(arguments.switch_interval_us / 1e6)
     print(

@@ -16,6 +16,7 @@
     │   │   ├── NotAMember        not a member of the topic
     │   │   └── ForeignApp        another app's account or topic
     │   ├── NoSuchTopic       404
+    │   ├── SenderBlocked     405 the recipient has the sender on their blacklist
     │   ├── TooBig            413 a named limit of size was passed
     │   ├── MissingField      422 a required field is absent
     │   ├── RateLimited       429
@@ -147,6 +148,13 @@ class NoSuchTopic(DomainError):
 
     code = 404
     default_text = "no such topic"
+
+
+class SenderBlocked(DomainError):
+    """The recipient has the sender on their blacklist."""
+
+    code = 405
+    default_text = "blocked by the recipient"
 
 
 class TooBig(DomainError):

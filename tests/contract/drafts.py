@@ -8,10 +8,14 @@ from openmimc.domain.ports import MessageStore, Store, SweepCursor
 from openmimc.errors import DomainError, Unavailable
 from openmimc.model.app import Account, App, AppSettings
 from openmimc.model.ids import AppId, Position, TopicId, UserId
-from openmimc.model.message import Commit, Delivery, Draft, Kind, Sender
+from openmimc.model.message import CallbackWish, Commit, Delivery, Draft, Kind, Sender
 
 APP = AppId(2_882_303_761_517_479_657)
 OTHER_APP = AppId(2_882_303_761_517_479_658)
+
+INSTANT = CallbackWish(instant=True)
+OFFLINE = CallbackWish(offline=True)
+BOTH = CallbackWish(instant=True, offline=True)
 
 Outcome = Commit | DomainError | Unavailable
 
@@ -26,6 +30,8 @@ def p2p(
     biz_type: str | None = None,
     is_store: bool = True,
     copy_to_sender: bool = True,
+    as_app: bool = False,
+    callbacks: CallbackWish = CallbackWish(),  # noqa: B008 - frozen
 ) -> Draft:
     """A one-to-one message."""
     return Draft(
@@ -38,6 +44,8 @@ def p2p(
         biz_type=biz_type,
         is_store=is_store,
         copy_to_sender=copy_to_sender,
+        as_app=as_app,
+        callbacks=callbacks,
     )
 
 
@@ -50,6 +58,8 @@ def p2t(
     payload: bytes = b"hello all",
     is_store: bool = True,
     copy_to_sender: bool = True,
+    as_app: bool = False,
+    callbacks: CallbackWish = CallbackWish(),  # noqa: B008 - frozen
 ) -> Draft:
     """A message to a topic."""
     return Draft(
@@ -61,6 +71,8 @@ def p2t(
         payload=payload,
         is_store=is_store,
         copy_to_sender=copy_to_sender,
+        as_app=as_app,
+        callbacks=callbacks,
     )
 
 

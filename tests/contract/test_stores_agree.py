@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from openmimc.domain.ports import Store
+from openmimc.errors import DomainError
 from openmimc.model.app import Account, AppSettings
-from openmimc.model.ids import Position, TopicId, UserId
-from openmimc.model.message import Commit, Message
+from openmimc.model.callback import CallbackEvent, CallbackState, EventId
+from openmimc.model.contact import Contact
+from openmimc.model.history import Conversation
+from openmimc.model.ids import Position, Sequence, TopicId, UserId
+from openmimc.model.message import CallbackWish, Commit, Draft, Message
 from openmimc.model.topic import Topic, TopicChange
 from openmimc.store.sqlite import SqliteStore
 from tests.contract.drafts import APP, OTHER_APP, app, p2p, p2t, start_append, sweep_round
@@ -45,6 +49,78 @@ class Send(Struct, frozen=True):
     size: int
     is_store: bool
     copy_to_sender: bool
+    as_app: bool
+    callbacks: CallbackWish
+
+
+class Together(Struct, frozen=True):
+    """Messages of one sender, all or none."""
+
+    sends: tuple[Send, ...]
+
+
+class Block(Struct, frozen=True):
+    """A user blocked, or unblocked, by another."""
+
+    user: str
+    blocked: str
+    is_on: bool
+
+
+class Hide(Struct, frozen=True):
+    """A contact deleted; ``topic`` None is the other user."""
+
+    user: str
+    peer: str
+    topic: int | None
+
+
+class Bind(Struct, frozen=True):
+    """Who has a device bound from now on."""
+
+    users: tuple[str, ...]
+
+
+class Settle(Struct, frozen=True):
+    """An attempt to deliver the n-th of the callbacks due."""
+
+    number: int
+    delivered: bool
+    retry_in_ms: int | None
+
+
+class Replay(Struct, frozen=True):
+    """Dead callbacks that wait again: all, or the first."""
+
+    is_all: bool
+
+
+class Due(Struct, frozen=True):
+    """A look at the outbox."""
+
+    is_busy: bool
+    limit_per_app: int
+    limit: int
+
+
+class Ask(Struct, frozen=True):
+    """A page of history; ``topic`` None is the conversation with ``peer``."""
+
+    user: str
+    peer: str
+    topic: int | None
+    start: int
+    stop: int
+    limit: int
+    newest: bool
+
+
+class Contacts(Struct, frozen=True):
+    """A look at somebody's contacts."""
+
+    user: str
+    not_before_ms: int
+    limit: int
 
 
 class Move(Struct, frozen=True):
@@ -111,7 +187,7 @@ class Reopen(Struct, frozen=True):
     """A restart, where there is something to restart."""
 
 
-Write = Send | Move | Open | Create | Change | Dismiss
+Write = Send | Together | Block | Hide | Move | Open | Create | Change | Dismiss
 
 sends = st.builds(
     Send,
@@ -123,11 +199,21 @@ sends = st.builds(
     size=st.integers(0, 30),
     is_store=st.booleans(),
     copy_to_sender=st.booleans(),
+    as_app=st.booleans(),
+    callbacks=st.builds(CallbackWish, st.booleans(), st.booleans(), st.integers(0, 6)),
+)
+togethers = st.builds(
+    lambda sends, sender: Together(tuple(msgspec.structs.replace(send, sender=sender) for send in sends)),
+    st.lists(sends, min_size=1, max_size=3),
+    users,
 )
 writes = st.one_of(
     sends,
     sends,
     sends,
+    togethers,
+    st.builds(Block, users, users, st.booleans()),
+    st.builds(Hide, users, users, st.none() | topic_numbers),
     st.builds(Move, users, resources, st.integers(0, 20)),
     st.builds(Open, users, resources),
     st.builds(Create, users, user_tuples),
@@ -146,8 +232,33 @@ alone = st.one_of(
     st.builds(Tick, st.sampled_from((1, 3_600_000, DAY_MS, DAY_MS + 1, 5 * DAY_MS, -3_600_000))),
     st.builds(Sweep, st.integers(1, 5)),
     st.builds(Reopen),
+    st.builds(Bind, user_tuples),
+    st.builds(Settle, st.integers(0, 3), st.booleans(), st.sampled_from((None, 0, 1, 10 * DAY_MS))),
+    st.builds(Replay, st.booleans()),
+    st.builds(Due, st.booleans(), st.integers(1, 4), st.integers(1, 6)),
+    st.builds(
+        Ask,
+        users,
+        users,
+        st.none() | topic_numbers,
+        st.integers(0, 20),
+        st.integers(0, 20),
+        st.integers(1, 4),
+        st.booleans(),
+    ),
+    st.builds(Contacts, users, st.sampled_from((0, START_MS + DAY_MS)), st.integers(1, 4)),
 )
-series = st.lists(st.lists(writes, min_size=1, max_size=8) | alone, min_size=3, max_size=14)
+series = st.lists(st.lists(writes, min_size=1, max_size=12) | alone, min_size=4, max_size=16)
+
+
+class Bound:
+    """Presence that the test sets; asked from the store's thread too."""
+
+    def __init__(self) -> None:
+        self.user_ids: frozenset[UserId] = frozenset()
+
+    def is_bound(self, user_id: UserId) -> bool:
+        return user_id in self.user_ids
 
 
 class World:
@@ -157,6 +268,7 @@ class World:
         self.clock = FakeClock()
         self._open_store = open_store
         self._can_reopen = can_reopen
+        self.presence = Bound()
         self.store: Store
         self.accounts: dict[str, Account] = {}
         self.names: dict[UserId, str] = {}
@@ -165,15 +277,22 @@ class World:
 
     async def play(self, steps: list[list[Write] | Any]) -> list[Any]:
         """Run the steps and return, in comparable form, everything that was told, and then what is kept."""
-        self.store = self._open_store(self.clock)
+        self._open()
         try:
             return await self._play(steps)
         finally:
             await self.store.aclose()
 
+    def _open(self) -> None:
+        self.store = self._open_store(self.clock)
+        self.store.set_presence(self.presence)
+
     async def _play(self, steps: list[list[Write] | Any]) -> list[Any]:
-        for app_id in (APP, OTHER_APP):
-            await self.store.save_app(app(app_id, settings=AppSettings(inboxTime=7, msgStorageTime=10)))
+        times = AppSettings(inboxTime=7, msgStorageTime=10)
+        await self.store.save_app(app(APP, settings=times))
+        await self.store.save_app(
+            app(OTHER_APP, settings=msgspec.structs.replace(times, uuidTTL=3 * DAY_MS // 1000))
+        )
         for account in await self.store.ensure_accounts(APP, NAMES):
             self._name(account)
         for account in await self.store.ensure_accounts(OTHER_APP, (STRANGER,)):
@@ -181,8 +300,9 @@ class World:
         told = []
         for step in steps:
             told.append(await (self._burst(step) if isinstance(step, list) else self._alone(step)))
+            await self.store.ensure_accounts(OTHER_APP, (STRANGER,))  # A temporary one: may have gone.
             for app_id in (APP, OTHER_APP):
-                for name in (*NAMES, *NEWCOMERS):
+                for name in (*NAMES, *NEWCOMERS, STRANGER):
                     if (found := await self.store.find_account(app_id, name)) is not None:
                         self._name(found)
         kept = [await self._read(Read(name, 0, 1_000, 2**20, 0)) for name in (*NAMES, *NEWCOMERS)]
@@ -192,6 +312,15 @@ class World:
             kept.append([self._topic(t) for t in await self.store.topics_of(self.accounts[name].user_id)])
             for resource in RESOURCES:
                 kept.append(await self.store.open_device(self.accounts[name].user_id, resource))
+            kept.append(await self._contacts(Contacts(name, 0, 100)))
+            for peer in NAMES:
+                kept.append(await self._ask(Ask(name, peer, None, 0, 0, 100, False)))
+        for number in range(len(self.topics)):
+            kept.append(await self._ask(Ask("alice", "bob", number, 0, 0, 100, True)))
+        for app_id in (APP, OTHER_APP):
+            for state in CallbackState:
+                kept.append(await self.store.list_callbacks(app_id, state, after=EventId(0), limit=100))
+        kept.append(sorted((await self.store.count_callbacks()).items()))
         return [self._plain(item) for item in (*told, *kept)]
 
     def _name(self, account: Account) -> None:
@@ -212,8 +341,9 @@ class World:
             await asyncio.sleep(0)  # A call that is a coroutine is made now.
         told = await asyncio.gather(*calls)
         for outcome in told:
-            if isinstance(outcome, Commit) and not outcome.is_repeat:
-                self.sequences.append(outcome.message.sequence)
+            for commit in outcome if isinstance(outcome, tuple) else (outcome,):
+                if isinstance(commit, Commit) and not commit.is_repeat:
+                    self.sequences.append(commit.message.sequence)
             if isinstance(outcome, Topic) and outcome.topic_id not in {t.topic_id for t in self.topics}:
                 self.topics.append(outcome)
         return told
@@ -226,22 +356,18 @@ class World:
 
         match operation:
             case Send():
-                sender = self.accounts[operation.sender]
-                packet_id = f"packet-{operation.packet}"
-                payload = b"x" * operation.size
-                if operation.topic is None:
-                    draft = p2p(sender, operation.to_account, packet_id, payload=payload)
-                else:
-                    is_known = operation.topic < len(topics)
-                    topic_id = topics[operation.topic].topic_id if is_known else TopicId(1)
-                    draft = p2t(sender, topic_id, packet_id, payload=payload)
-                draft = msgspec.structs.replace(
-                    draft,
-                    sender=msgspec.structs.replace(draft.sender, resource=operation.resource),
-                    is_store=operation.is_store,
-                    copy_to_sender=operation.copy_to_sender,
-                )
-                return start_append(store, draft)
+                return start_append(store, self._draft(operation, topics))
+            case Together():
+                drafts = tuple(self._draft(send, topics) for send in operation.sends)
+                return asyncio.ensure_future(_outcome_of(store.append_together(drafts)))
+            case Block():
+                user_id, blocked = ids_of((operation.user, operation.blocked))
+                change = store.block if operation.is_on else store.unblock
+                return asyncio.ensure_future(change(user_id, blocked))
+            case Hide():
+                conversation = self._conversation(operation.user, operation.peer, operation.topic)
+                user_id = self.accounts[operation.user].user_id
+                return asyncio.ensure_future(store.delete_contact(user_id, conversation))
             case Move():
                 if operation.message < len(self.sequences):
                     position = Position(self.sequences[operation.message])
@@ -257,19 +383,42 @@ class World:
                 )
             case Change() if operation.topic < len(topics):
                 topic = topics[operation.topic]
-                change = TopicChange(
+                topic_change = TopicChange(
                     name=operation.name,
                     add=ids_of(operation.add),
                     remove=tuple(user for user in ids_of(operation.remove) if user != topic.owner_id),
                 )
                 return asyncio.ensure_future(
-                    store.change_topic(topic.topic_id, topic.version + operation.ahead, change)
+                    store.change_topic(topic.topic_id, topic.version + operation.ahead, topic_change)
                 )
             case Dismiss() if operation.topic < len(topics):
                 topic = topics[operation.topic]
                 return asyncio.ensure_future(store.delete_topic(topic.topic_id, topic.version))
             case _:
                 return None
+
+    def _draft(self, send: Send, topics: list[Topic]) -> Draft:
+        sender = self.accounts[send.sender]
+        packet_id = f"packet-{send.packet}"
+        payload = b"x" * send.size
+        if send.topic is None:
+            draft = p2p(sender, send.to_account, packet_id, payload=payload)
+        else:
+            topic_id = topics[send.topic].topic_id if send.topic < len(topics) else TopicId(1)
+            draft = p2t(sender, topic_id, packet_id, payload=payload)
+        return msgspec.structs.replace(
+            draft,
+            sender=msgspec.structs.replace(draft.sender, resource=send.resource),
+            is_store=send.is_store,
+            copy_to_sender=send.copy_to_sender,
+            as_app=send.as_app,
+            callbacks=send.callbacks,
+        )
+
+    def _conversation(self, user: str, peer: str, topic: int | None) -> Conversation:
+        if topic is None:
+            return Conversation.between(self.accounts[user].user_id, self.accounts[peer].user_id)
+        return Conversation.of_topic(self.topics[topic].topic_id if topic < len(self.topics) else TopicId(1))
 
     async def _alone(self, step: Any) -> Any:
         match step:
@@ -281,8 +430,57 @@ class World:
                 await sweep_round(self.store, step.limit)
             case Reopen() if self._can_reopen:
                 await self.store.aclose()
-                self.store = self._open_store(self.clock)
+                self._open()
+            case Bind():
+                self.presence.user_ids = frozenset(self.accounts[name].user_id for name in step.users)
+            case Settle():
+                return await self._settle(step)
+            case Replay():
+                return await self._replay(step)
+            case Due():
+                busy = frozenset({APP} if step.is_busy else ())
+                return await self.store.due_callbacks(
+                    self.clock.now_ms(), busy=busy, limit_per_app=step.limit_per_app, limit=step.limit
+                )
+            case Ask():
+                return await self._ask(step)
+            case Contacts():
+                return await self._contacts(step)
         return None
+
+    async def _settle(self, step: Settle) -> Any:
+        events = await self.store.due_callbacks(self.clock.now_ms(), busy=frozenset(), limit_per_app=4, limit=4)
+        if step.number < len(events):
+            retry_at_ms = None if step.retry_in_ms is None else self.clock.now_ms() + step.retry_in_ms
+            event_id = events[step.number].event_id
+            await self.store.settle_callback(
+                event_id, delivered=step.delivered, error="500", retry_at_ms=retry_at_ms
+            )
+        return events
+
+    async def _replay(self, step: Replay) -> Any:
+        event_ids = None
+        if not step.is_all:
+            dead = await self.store.list_callbacks(APP, CallbackState.DEAD, after=EventId(0), limit=1)
+            event_ids = tuple(event.event_id for event in dead)
+        return await self.store.replay_callbacks(APP, event_ids, self.clock.now_ms())
+
+    async def _ask(self, ask: Ask) -> Any:
+        def bound(number: int, otherwise: int) -> Sequence:
+            return Sequence(self.sequences[number - 1] if 0 < number <= len(self.sequences) else otherwise)
+
+        return await self.store.read_history(
+            self._conversation(ask.user, ask.peer, ask.topic),
+            start=bound(ask.start, 0),
+            stop=bound(ask.stop, 2**62),
+            limit=ask.limit,
+            newest=ask.newest,
+        )
+
+    async def _contacts(self, look: Contacts) -> Any:
+        return await self.store.contacts_of(
+            self.accounts[look.user].user_id, not_before_ms=look.not_before_ms, limit=look.limit
+        )
 
     async def _read(self, read: Read) -> Any:
         account = self.accounts.get(read.user)
@@ -318,6 +516,12 @@ class World:
                 )
             case Topic():
                 return self._topic(value)
+            case Contact():
+                name = self.names.get(value.user_id)
+                return (name, self._number_of(value.topic_id), value.name, self._plain(value.last_message))
+            case CallbackEvent():
+                # The numbers of events are each store's own; their order is not, and shows in lists.
+                return self._plain(msgspec.structs.astuple(value)[1:])
             case Exception():
                 return type(value)
             case Struct():
@@ -337,10 +541,17 @@ class World:
         return (self._number_of(topic.topic_id), self.names[topic.owner_id], topic.name, topic.version, members)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def _outcome_of(call: Coroutine[Any, Any, tuple[Commit, ...]]) -> tuple[Commit, ...] | DomainError:
+    try:
+        return await call
+    except DomainError as refusal:
+        return refusal
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(series)
 def test_stores_agree(steps: list[Any]) -> None:
-    """Outcomes, sequences, recipients, inboxes, topics and cursors, over restarts and rounds of retention."""
+    """All that is told and kept, over restarts and rounds of retention."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "openmimc.db"
         sqlite = World(lambda clock: SqliteStore.open(path, clock=clock), can_reopen=True)

@@ -6,8 +6,23 @@ import pytest
 
 from openmimc.domain.ports import Store, SweepCursor
 from openmimc.model.app import AppSettings
-from openmimc.model.ids import Position
-from tests.contract.drafts import APP, OTHER_APP, app, append, append_one, p2p, p2t, packets_of, sweep_round
+from openmimc.model.callback import CallbackState, EventId
+from openmimc.model.history import Conversation
+from openmimc.model.ids import Position, Sequence
+from openmimc.model.message import CallbackWish
+from openmimc.model.topic import TopicChange
+from tests.contract.drafts import (
+    APP,
+    INSTANT,
+    OTHER_APP,
+    app,
+    append,
+    append_one,
+    p2p,
+    p2t,
+    packets_of,
+    sweep_round,
+)
 from tests.fakes.clock import DAY_MS, FakeClock
 
 
@@ -158,3 +173,148 @@ async def test_messages_pass_between_the_steps_of_a_round(store: Store, clock: F
     await sweep_round(store)
 
     assert await packets_of(store, bob.user_id) == [f"new-{index}" for index in range(sent)]
+
+
+# ------------------------------------------------------------------ callbacks
+
+
+async def history_of(store: Store, conversation: Conversation) -> list[str]:
+    page = await store.read_history(
+        conversation, start=Sequence(0), stop=Sequence(2**62), limit=100, newest=False
+    )
+    return [message.packet_id for message in page.messages]
+
+
+async def test_a_message_stays_as_long_as_a_callback_points_to_it(store: Store, clock: FakeClock) -> None:
+    """Whatever lies before and behind it goes."""
+    await store.save_app(app(settings=AppSettings(inboxTime=1, msgStorageTime=1)))
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    conversation = Conversation.between(alice.user_id, bob.user_id)
+    drafts = [p2p(alice, "bob", str(n), callbacks=INSTANT if n % 3 == 1 else CallbackWish()) for n in range(9)]
+    await append(store, *drafts)
+    clock.advance(2 * DAY_MS)
+
+    await sweep_round(store, limit=2)
+    kept = await history_of(store, conversation)
+    events = await store.list_callbacks(APP, CallbackState.WAITING, after=EventId(0), limit=10)
+    for event in events:
+        await store.settle_callback(event.event_id, delivered=True)
+    await sweep_round(store, limit=2)
+
+    assert kept == ["1", "4", "7"]
+    assert [event.message.packet_id for event in events] == kept
+    assert await history_of(store, conversation) == []
+
+
+async def test_dead_callbacks_go_after_a_month_and_waiting_ones_stay(store: Store, clock: FakeClock) -> None:
+    await store.save_app(app())
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    await append(store, *[p2p(alice, "bob", str(n), callbacks=INSTANT) for n in range(2)])
+    first, _ = await store.list_callbacks(APP, CallbackState.WAITING, after=EventId(0), limit=10)
+    clock.advance(DAY_MS)
+    await store.settle_callback(first.event_id, delivered=False, error="500")
+
+    clock.advance(30 * DAY_MS)
+    await sweep_round(store)
+    young = await store.count_callbacks()
+    clock.advance(1)
+    await sweep_round(store)
+
+    assert young == {(APP, CallbackState.WAITING): 1, (APP, CallbackState.DEAD): 1}
+    assert await store.count_callbacks() == {(APP, CallbackState.WAITING): 1}
+
+
+async def test_a_deleted_app_leaves_no_callbacks_contacts_or_blacklists(store: Store) -> None:
+    await store.save_app(app())
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    await append_one(store, p2p(alice, "bob", "1", callbacks=INSTANT))
+    await store.block(alice.user_id, bob.user_id)
+
+    await store.delete_app(APP)
+    await sweep_round(store)
+
+    assert await store.count_callbacks() == {}
+    assert await store.contacts_of(alice.user_id, not_before_ms=0, limit=10) == ()
+    assert not await store.is_blocked(alice.user_id, bob.user_id)
+
+
+# ------------------------------------------------------------------ temporary accounts
+
+
+@pytest.mark.parametrize(
+    ("ttl_s", "age_ms", "is_kept"), [(60, 60_000, True), (60, 60_001, False), (0, 10**12, True)]
+)
+async def test_temporary_accounts_go_after_their_time_and_free_their_names(
+    store: Store, clock: FakeClock, ttl_s: int, age_ms: int, is_kept: bool
+) -> None:
+    await store.save_app(app(settings=AppSettings(uuidTTL=ttl_s)))
+    await store.save_app(app(OTHER_APP))
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    (elsewhere,) = await store.ensure_accounts(OTHER_APP, ("alice",))
+
+    clock.advance(age_ms)
+    await sweep_round(store)
+    found = await store.find_account(APP, "alice")
+    (again,) = await store.ensure_accounts(APP, ("alice",))
+
+    assert (found is not None) is is_kept
+    assert (again.user_id == alice.user_id) is is_kept
+    assert await store.find_account(OTHER_APP, "alice") == elsewhere
+
+
+async def test_a_temporary_account_goes_with_all_that_is_its_own(store: Store, clock: FakeClock) -> None:
+    """What others have stays theirs, its messages among it."""
+    await store.save_app(app(settings=AppSettings(uuidTTL=60)))
+    (old,) = await store.ensure_accounts(APP, ("old",))
+    clock.advance(30_000)
+    (young,) = await store.ensure_accounts(APP, ("young",))
+    await store.open_device(old.user_id, "phone")
+    await store.block(old.user_id, young.user_id)
+    await append_one(store, p2p(old, "young", "1"))
+    await append(store, *[p2p(old, "old", f"note-{n}") for n in range(5)])
+    clock.advance(30_001)
+
+    await sweep_round(store)
+    (again,) = await store.ensure_accounts(APP, ("old",))
+    free = await append_one(store, p2p(young, "old", "2"))
+
+    assert again.user_id != old.user_id
+    assert await packets_of(store, old.user_id) == []
+    assert await packets_of(store, young.user_id) == ["1"]
+    assert free.message.to_user_id == again.user_id
+    assert not await store.is_blocked(old.user_id, young.user_id)
+    contacts = await store.contacts_of(young.user_id, not_before_ms=0, limit=10)
+    assert [contact.user_id for contact in contacts] == [again.user_id]
+    assert await history_of(store, Conversation.between(old.user_id, young.user_id)) == ["1"]
+
+
+async def test_topics_of_temporary_accounts_pass_to_their_oldest_members(
+    store: Store, clock: FakeClock
+) -> None:
+    await store.save_app(app(settings=AppSettings(uuidTTL=60)))
+    old, older, lonely = await store.ensure_accounts(APP, ("old", "older", "lonely"))
+    clock.advance(30_000)
+    young, younger = await store.ensure_accounts(APP, ("young", "younger"))
+    topic = await store.create_topic(
+        APP, old.user_id, (older.user_id, younger.user_id, young.user_id), name="n", extra="e"
+    )
+    joined = await store.create_topic(APP, young.user_id, (old.user_id,), name="j", extra="")
+    lost = await store.create_topic(APP, lonely.user_id, (old.user_id,), name="l", extra="")
+    await append_one(store, p2t(old, topic.topic_id, "1"))
+    clock.advance(30_001)
+
+    await sweep_round(store, limit=100)  # Both members of one topic in one step.
+    passed = await store.find_topic(topic.topic_id)
+    kept = await store.find_topic(joined.topic_id)
+    stale = await store.change_topic(joined.topic_id, joined.version, TopicChange(name="x"))
+    commit = await append_one(store, p2t(young, topic.topic_id, "2"))
+
+    assert passed is not None
+    assert (passed.owner_id, passed.version) == (younger.user_id, topic.version + 2)
+    assert [member.account for member in passed.members] == ["younger", "young"]
+    assert kept is not None
+    assert [member.account for member in kept.members] == ["young"]
+    assert (kept.owner_id, kept.version) == (young.user_id, joined.version + 1)
+    assert stale is None
+    assert await store.find_topic(lost.topic_id) is None
+    assert [user_id for user_id, _ in commit.recipients] == [younger.user_id]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
 
 import msgspec
 
-from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, SweepCursor
-from openmimc.errors import DomainError, NoSuchTopic, NotAMember, Unavailable
+from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, Presence, SweepCursor
+from openmimc.errors import DomainError, NoSuchTopic, NotAMember, SenderBlocked, Unavailable
 from openmimc.model.app import Account, App
+from openmimc.model.callback import CallbackEvent, CallbackKind, CallbackState, EventId
+from openmimc.model.contact import Contact
+from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Position, Sequence, TopicId, UserId
-from openmimc.model.message import Commit, Delivery, Draft, InboxPage, Kind, Message
+from openmimc.model.message import CallbackWish, Commit, Delivery, Draft, InboxPage, Kind, Message
 from openmimc.model.topic import Member, Topic, TopicChange
 
 DAY_MS = 24 * 3600 * 1000
@@ -47,6 +51,16 @@ class MemoryStore:
         self._topic_ids = count(5001)
         self._joinings: dict[tuple[TopicId, UserId], int] = {}
         self._next_joining = count(1)
+        self._created_ms: dict[UserId, int] = {}
+        self._blocked: set[tuple[UserId, UserId]] = set()
+        self._hidden: dict[tuple[UserId, Conversation], Sequence] = {}
+        self._callbacks: dict[EventId, CallbackEvent] = {}
+        self._event_ids = count(1)
+        self._presence: Presence | None = None
+
+    def set_presence(self, presence: Presence) -> None:
+        """See ``Store.set_presence``."""
+        self._presence = presence
 
     # -------------------------------------------------------------- switches for tests
 
@@ -82,20 +96,55 @@ class MemoryStore:
         outcome = self._append(draft) if self._is_available() else Unavailable()
         asyncio.get_running_loop().call_soon(on_commit, outcome)
 
+    async def append_together(
+        self, drafts: tuple[Draft, ...], on_commit: Callable[[Commit], None] | None = None
+    ) -> tuple[Commit, ...]:
+        """See ``MessageStore.append_together``."""
+        await self._enter()
+        accepted: set[str] = set()
+        for draft in drafts:
+            if draft.packet_id in accepted or self._find_repeat(draft) is not None:
+                continue
+            if (refusal := self._refusal_of(draft)) is not None:
+                await self._turn()
+                raise refusal
+            accepted.add(draft.packet_id)
+        commits = tuple(self._store_message(draft) for draft in drafts)
+        if on_commit is not None:
+            for commit in commits:
+                asyncio.get_running_loop().call_soon(on_commit, commit)
+        return await self._told(commits)
+
     def _append(self, draft: Draft) -> Commit | DomainError:
+        if self._find_repeat(draft) is None and (refusal := self._refusal_of(draft)) is not None:
+            return refusal
+        return self._store_message(draft)
+
+    def _find_repeat(self, draft: Draft) -> Message | None:
+        first = self._packets.get((draft.sender.user_id, draft.packet_id))
+        is_young = first is not None and first.timestamp_ms >= self._clock.now_ms() - DAY_MS
+        return first if is_young else None
+
+    def _refusal_of(self, draft: Draft) -> DomainError | None:
+        sender = draft.sender
+        if draft.kind is Kind.P2P:
+            to_user_id = self._account_ids.get((sender.app_id, draft.to_account))
+            is_blocked = to_user_id is not None and (to_user_id, sender.user_id) in self._blocked
+            return SenderBlocked() if is_blocked else None
+        topic = self._topics.get(draft.topic_id)
+        if topic is None or topic.app_id != sender.app_id:
+            return NoSuchTopic()
+        return None if draft.as_app or topic.has_member(sender.user_id) else NotAMember()
+
+    def _store_message(self, draft: Draft) -> Commit:
         sender = draft.sender
         now_ms = self._clock.now_ms()
-        first = self._packets.get((sender.user_id, draft.packet_id))
-        if first is not None and first.timestamp_ms >= now_ms - DAY_MS:
+        if (first := self._find_repeat(draft)) is not None:
             return Commit(first, is_repeat=True, recipients=())
 
         to_user_id = UserId(0)
         if draft.kind is Kind.P2T:
-            topic = self._topics.get(draft.topic_id)
-            if topic is None or topic.app_id != sender.app_id:
-                return NoSuchTopic()
-            if not topic.has_member(sender.user_id):
-                return NotAMember()
+            topic = self._topics[draft.topic_id]
             recipients = [member.user_id for member in topic.members if member.user_id != sender.user_id]
         else:
             to_user_id = self._ensure_account(sender.app_id, draft.to_account).user_id
@@ -121,6 +170,7 @@ class MemoryStore:
         self._packets[sender.user_id, draft.packet_id] = message
         for user_id in recipients:
             self._inboxes[user_id].append(sequence)
+        self._put_callbacks_down(message, draft.callbacks, now_ms)
         return Commit(
             message, is_repeat=False, recipients=tuple((user_id, Position(sequence)) for user_id in recipients)
         )
@@ -147,6 +197,192 @@ class MemoryStore:
                 break
             deliveries.append(Delivery(Position(sequence), message))
         return await self._told(InboxPage(tuple(deliveries), has_more=len(deliveries) < len(waiting)))
+
+    # -------------------------------------------------------------- callbacks
+
+    def _is_bound(self, user_id: UserId) -> bool:
+        return self._presence is not None and self._presence.is_bound(user_id)
+
+    def _put_callbacks_down(self, message: Message, wish: CallbackWish, now_ms: int) -> None:
+        if message.kind is Kind.P2P:
+            if wish.instant:
+                self._put_down(CallbackKind.INSTANT_P2P, message, (), wish, now_ms)
+            if wish.offline and not self._is_bound(message.to_user_id):
+                self._put_down(CallbackKind.OFFLINE_P2P, message, (), wish, now_ms)
+            return
+        members = self._topics[message.topic_id].members
+        if wish.instant:
+            names = tuple(member.account for member in members)
+            self._put_down(CallbackKind.INSTANT_P2T, message, names, wish, now_ms)
+        missed = tuple(
+            member.account
+            for member in members
+            if member.user_id != message.sender.user_id and not self._is_bound(member.user_id)
+        )
+        if wish.offline and missed:
+            self._put_down(CallbackKind.OFFLINE_P2T, message, missed, wish, now_ms)
+
+    def _put_down(
+        self,
+        kind: CallbackKind,
+        message: Message,
+        to_accounts: tuple[str, ...],
+        wish: CallbackWish,
+        now_ms: int,
+    ) -> None:
+        app_id = message.sender.app_id
+        waiting = sum(
+            event.app_id == app_id and event.state is CallbackState.WAITING
+            for event in self._callbacks.values()
+        )
+        is_full = waiting >= wish.max_waiting
+        event_id = EventId(next(self._event_ids))
+        self._callbacks[event_id] = CallbackEvent(
+            event_id=event_id,
+            app_id=app_id,
+            kind=kind,
+            message=message,
+            to_accounts=to_accounts,
+            state=CallbackState.DEAD if is_full else CallbackState.WAITING,
+            attempts=0,
+            next_attempt_ms=now_ms,
+            last_error="not sent: too many callbacks of this app were waiting" if is_full else "",
+        )
+
+    async def due_callbacks(
+        self, now_ms: int, *, busy: frozenset[AppId], limit_per_app: int, limit: int
+    ) -> tuple[CallbackEvent, ...]:
+        """See ``CallbackStore.due_callbacks``."""
+        await self._enter()
+        due: list[CallbackEvent] = []
+        taken: defaultdict[AppId, int] = defaultdict(int)
+        for event in sorted(self._callbacks.values(), key=lambda e: (e.next_attempt_ms, e.event_id)):
+            is_due = event.state is CallbackState.WAITING and event.next_attempt_ms <= now_ms
+            if is_due and event.app_id not in busy and taken[event.app_id] < limit_per_app:
+                taken[event.app_id] += 1
+                due.append(event)
+        return await self._told(tuple(due[:limit]))
+
+    async def settle_callback(
+        self, event_id: EventId, *, delivered: bool, error: str = "", retry_at_ms: int | None = None
+    ) -> None:
+        """See ``CallbackStore.settle_callback``."""
+        await self._enter()
+        event = self._callbacks.get(event_id)
+        if event is not None and delivered:
+            del self._callbacks[event_id]
+        elif event is not None:
+            self._callbacks[event_id] = msgspec.structs.replace(
+                event,
+                attempts=event.attempts + 1,
+                last_error=error,
+                state=CallbackState.DEAD if retry_at_ms is None else CallbackState.WAITING,
+                next_attempt_ms=self._clock.now_ms() if retry_at_ms is None else retry_at_ms,
+            )
+        await self._turn()
+
+    async def list_callbacks(
+        self, app_id: AppId, state: CallbackState, *, after: EventId, limit: int
+    ) -> tuple[CallbackEvent, ...]:
+        """See ``CallbackStore.list_callbacks``."""
+        await self._enter()
+        found = [
+            event
+            for event in self._callbacks.values()
+            if event.app_id == app_id and event.state is state and event.event_id > after
+        ]
+        return await self._told(tuple(found[:limit]))
+
+    async def replay_callbacks(self, app_id: AppId, event_ids: tuple[EventId, ...] | None, now_ms: int) -> int:
+        """See ``CallbackStore.replay_callbacks``."""
+        await self._enter()
+        dead = [
+            event
+            for event in self._callbacks.values()
+            if event.app_id == app_id and event.state is CallbackState.DEAD
+        ]
+        chosen = [event for event in dead if event_ids is None or event.event_id in event_ids]
+        for event in chosen:
+            self._callbacks[event.event_id] = msgspec.structs.replace(
+                event, state=CallbackState.WAITING, attempts=0, next_attempt_ms=now_ms, last_error=""
+            )
+        return await self._told(len(chosen))
+
+    async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
+        """See ``CallbackStore.count_callbacks``."""
+        await self._enter()
+        return await self._told(
+            dict(Counter((event.app_id, event.state) for event in self._callbacks.values()))
+        )
+
+    # -------------------------------------------------------------- history, contacts, blacklists
+
+    def _history(self, conversation: Conversation) -> list[Message]:
+        return [
+            message
+            for message in self._messages.values()
+            if message.is_store and _conversation_of(message) == conversation
+        ]
+
+    async def read_history(
+        self, conversation: Conversation, *, start: Sequence, stop: Sequence, limit: int, newest: bool
+    ) -> HistoryPage:
+        """See ``HistoryStore.read_history``."""
+        await self._enter()
+        found = [message for message in self._history(conversation) if start <= message.sequence < stop]
+        page = found[max(0, len(found) - limit) :] if newest else found[:limit]
+        return await self._told(HistoryPage(tuple(page), has_more=len(found) > limit))
+
+    async def contacts_of(self, user_id: UserId, *, not_before_ms: int, limit: int) -> tuple[Contact, ...]:
+        """See ``ContactStore.contacts_of``."""
+        await self._enter()
+        last_of: dict[Conversation, Message] = {}
+        for message in self._messages.values():
+            if message.is_store:
+                last_of[_conversation_of(message)] = message
+        contacts = []
+        for conversation, message in last_of.items():
+            is_hidden = message.sequence <= self._hidden.get((user_id, conversation), 0)
+            contact = self._contact_of(user_id, conversation, message)
+            if contact is not None and not is_hidden and message.timestamp_ms >= not_before_ms:
+                contacts.append(contact)
+        contacts.sort(key=lambda contact: -contact.last_message.sequence)
+        return await self._told(tuple(contacts[:limit]))
+
+    def _contact_of(self, user_id: UserId, conversation: Conversation, last: Message) -> Contact | None:
+        if conversation.topic_id:
+            topic = self._topics.get(conversation.topic_id)
+            is_member = topic is not None and topic.has_member(user_id)
+            return Contact(UserId(0), topic.topic_id, topic.name, last) if topic and is_member else None
+        if user_id not in (conversation.first, conversation.second):
+            return None
+        peer_id = conversation.second if user_id == conversation.first else conversation.first
+        peer = self._accounts.get(peer_id)
+        return None if peer is None else Contact(peer_id, TopicId(0), peer.name, last)
+
+    async def delete_contact(self, user_id: UserId, conversation: Conversation) -> None:
+        """See ``ContactStore.delete_contact``."""
+        await self._enter()
+        if not conversation.topic_id or (conversation.topic_id, user_id) in self._joinings:
+            self._hidden[user_id, conversation] = Sequence(self._last_sequence)
+        await self._turn()
+
+    async def block(self, user_id: UserId, blocked: UserId) -> None:
+        """See ``BlacklistStore.block``."""
+        await self._enter()
+        self._blocked.add((user_id, blocked))
+        await self._turn()
+
+    async def unblock(self, user_id: UserId, blocked: UserId) -> None:
+        """See ``BlacklistStore.unblock``."""
+        await self._enter()
+        self._blocked.discard((user_id, blocked))
+        await self._turn()
+
+    async def is_blocked(self, user_id: UserId, blocked: UserId) -> bool:
+        """See ``BlacklistStore.is_blocked``."""
+        await self._enter()
+        return await self._told((user_id, blocked) in self._blocked)
 
     # -------------------------------------------------------------- devices
 
@@ -183,6 +419,7 @@ class MemoryStore:
         if user_id is None:
             user_id = self._account_ids[app_id, name] = UserId(next(self._user_ids))
             self._accounts[user_id] = Account(app_id, user_id, name)
+            self._created_ms[user_id] = self._clock.now_ms()
         return self._accounts[user_id]
 
     async def change_account(
@@ -266,7 +503,7 @@ class MemoryStore:
         if topic is None or topic.version != version:
             return await self._told(None)
         for user_id in change.remove:
-            self._joinings.pop((topic_id, user_id), None)
+            self._leave(topic_id, user_id)
         self._join(topic_id, change.add)
         owner_id = topic.owner_id if change.owner_id is None else change.owner_id
         self._topics[topic_id] = msgspec.structs.replace(
@@ -294,6 +531,10 @@ class MemoryStore:
             if (topic_id, user_id) not in self._joinings:
                 self._joinings[topic_id, user_id] = next(self._next_joining)
 
+    def _leave(self, topic_id: TopicId, user_id: UserId) -> None:
+        self._joinings.pop((topic_id, user_id), None)
+        self._hidden.pop((user_id, Conversation.of_topic(topic_id)), None)
+
     def _members_of(self, topic_id: TopicId, owner_id: UserId) -> tuple[Member, ...]:
         joined = sorted(
             (user_id != owner_id, joining, user_id)
@@ -305,7 +546,28 @@ class MemoryStore:
     def _forget_topic(self, topic: Topic) -> None:
         del self._topics[topic.topic_id]
         for member in topic.members:
-            del self._joinings[topic.topic_id, member.user_id]
+            self._leave(topic.topic_id, member.user_id)
+
+    def _remove_account(self, account: Account) -> int:
+        user_id = account.user_id
+        for topic in [topic for topic in self._topics.values() if topic.has_member(user_id)]:
+            if len(topic.members) == 1:
+                self._forget_topic(topic)
+                continue
+            self._leave(topic.topic_id, user_id)
+            others = [member for member in topic.members if member.user_id != user_id]
+            oldest = min(others, key=lambda member: self._joinings[topic.topic_id, member.user_id])
+            owner_id = oldest.user_id if topic.owner_id == user_id else topic.owner_id
+            self._topics[topic.topic_id] = msgspec.structs.replace(
+                topic,
+                owner_id=owner_id,
+                version=topic.version + 1,
+                members=self._members_of(topic.topic_id, owner_id),
+            )
+        self._blocked = {pair for pair in self._blocked if user_id not in pair}
+        del self._accounts[user_id]
+        del self._account_ids[account.app_id, account.name]
+        return 1 + len(self._inboxes.pop(user_id, ())) + len(self._cursors.pop(user_id, ()))
 
     # -------------------------------------------------------------- upkeep
 
@@ -316,10 +578,9 @@ class MemoryStore:
         deleted = 0
         for user_id, account in list(self._accounts.items()):
             app = self._apps.get(account.app_id)
-            if app is None:
-                deleted += 1 + len(self._inboxes.pop(user_id, ())) + len(self._cursors.pop(user_id, ()))
-                del self._accounts[user_id]
-                del self._account_ids[account.app_id, account.name]
+            ttl_s = 0 if app is None else app.settings.uuidTTL
+            if app is None or (ttl_s and self._created_ms[user_id] < now_ms - ttl_s * 1000):
+                deleted += self._remove_account(account)
                 continue
             inbox = self._inboxes[user_id]
             cutoff = (now_ms - app.settings.inboxTime * DAY_MS) * SEQUENCES_PER_MS
@@ -329,17 +590,25 @@ class MemoryStore:
         for topic in [topic for topic in self._topics.values() if topic.app_id not in self._apps]:
             self._forget_topic(topic)
             deleted += 1
+        for event in list(self._callbacks.values()):
+            is_old = event.state is CallbackState.DEAD and event.next_attempt_ms < now_ms - 30 * DAY_MS
+            if is_old or event.app_id not in self._apps:
+                del self._callbacks[event.event_id]
+                deleted += 1
+        pinned = {event.message.sequence for event in self._callbacks.values()}
         for sequence, message in list(self._messages.items()):
             app = self._apps.get(message.sender.app_id)
             # Kept for inboxTime at least: until then an inbox may point to it.
             days = 0 if app is None else app.settings.inboxTime
             if app is not None and message.is_store:
                 days = max(days, app.settings.msgStorageTime)
-            if app is None or message.timestamp_ms < now_ms - days * DAY_MS:
+            is_old = app is None or message.timestamp_ms < now_ms - days * DAY_MS
+            if is_old and sequence not in pinned:
                 del self._messages[sequence]
                 deleted += 1
         for key, message in list(self._packets.items()):
-            if message.timestamp_ms < now_ms - DAY_MS or message.sequence not in self._messages:
+            is_gone = key[0] not in self._accounts or message.sequence not in self._messages
+            if is_gone or message.timestamp_ms < now_ms - DAY_MS:
                 del self._packets[key]
                 deleted += 1
         return await self._told(SweepCursor(is_done=True, deleted=deleted))
@@ -353,3 +622,9 @@ class MemoryStore:
         """See ``Store.aclose``."""
         await self._turn()
         self._is_closed = True
+
+
+def _conversation_of(message: Message) -> Conversation:
+    if message.kind is Kind.P2T:
+        return Conversation.of_topic(message.topic_id)
+    return Conversation.between(message.sender.user_id, message.to_user_id)

@@ -13,7 +13,10 @@ from msgspec import Struct
 
 from openmimc.errors import DomainError, Unavailable
 from openmimc.model.app import Account, App
-from openmimc.model.ids import AppId, Position, TopicId, UserId
+from openmimc.model.callback import CallbackEvent, CallbackState, EventId
+from openmimc.model.contact import Contact
+from openmimc.model.history import Conversation, HistoryPage
+from openmimc.model.ids import AppId, Position, Sequence, TopicId, UserId
 from openmimc.model.message import Commit, Draft, InboxPage
 from openmimc.model.topic import Topic, TopicChange
 
@@ -44,8 +47,26 @@ class MessageStore(Protocol):
         ``draft.copy_to_sender`` is set and they have a device other than ``draft.sender.resource``.
         A topic's members, without the sender, get it in theirs.
 
-        ``on_commit`` receives ``NoSuchTopic`` (unknown, or of another app), ``NotAMember`` or
-        ``Unavailable`` instead of a commit.
+        A topic's membership is not asked for where ``draft.as_app`` is set.
+
+        ``draft.callbacks`` says which callbacks are put down, in the same transaction. Offline means that
+        ``Presence`` knows no bound device of the recipient at the time of the commit; an offline callback of a
+        topic names the members without one, and is not put down when there is none.
+
+        ``on_commit`` receives ``NoSuchTopic`` (unknown, or of another app), ``NotAMember``,
+        ``SenderBlocked`` (one-to-one only) or ``Unavailable`` instead of a commit.
+        """
+
+    async def append_together(
+        self, drafts: tuple[Draft, ...], on_commit: Callable[[Commit], None] | None = None
+    ) -> tuple[Commit, ...]:
+        """Store messages of one sender in one transaction: all of them or none.
+
+        Otherwise as ``append``, and in one order with it: ``on_commit`` is called with each commit between
+        those of the appends before and after, even if nobody awaits the outcome any more.
+
+        Raises:
+            NoSuchTopic, NotAMember, SenderBlocked: The first refusal; nothing was stored.
         """
 
     async def read_inbox(
@@ -139,6 +160,85 @@ class TopicStore(Protocol):
         """Remove a topic that is still at ``version``; False if it is not. Its messages stay in inboxes."""
 
 
+class HistoryStore(Protocol):
+    """What was said, for as long as the app keeps it. Messages without ``is_store`` never show."""
+
+    async def read_history(
+        self, conversation: Conversation, *, start: Sequence, stop: Sequence, limit: int, newest: bool
+    ) -> HistoryPage:
+        """Read messages with ``start <= sequence < stop``, ascending; at most ``limit``.
+
+        Of more than that, the first are returned, or the last if ``newest``. Everything committed before the
+        call is seen. An index leads to the first row whatever the store holds.
+        """
+
+
+class ContactStore(Protocol):
+    """Recent contacts."""
+
+    async def contacts_of(self, user_id: UserId, *, not_before_ms: int, limit: int) -> tuple[Contact, ...]:
+        """The conversations a user takes part in now, newest first.
+
+        A conversation of two counts for both as soon as one has written, a topic for its members. Those whose
+        last stored message is older than ``not_before_ms``, and those deleted and silent since, are left out.
+        """
+
+    async def delete_contact(self, user_id: UserId, conversation: Conversation) -> None:
+        """Hide a conversation from the user's contacts until its next message; fine for an unknown one."""
+
+
+class BlacklistStore(Protocol):
+    """Who wants to hear nothing from whom."""
+
+    async def block(self, user_id: UserId, blocked: UserId) -> None:
+        """From the next append on, ``blocked`` cannot write to ``user_id``. Repeating it is fine."""
+
+    async def unblock(self, user_id: UserId, blocked: UserId) -> None:
+        """Undo ``block``; fine if there was none."""
+
+    async def is_blocked(self, user_id: UserId, blocked: UserId) -> bool:
+        """Whether ``block`` is in force."""
+
+
+class CallbackStore(Protocol):
+    """The outbox of callbacks. What is put down by an append stays until it is settled."""
+
+    async def due_callbacks(
+        self, now_ms: int, *, busy: frozenset[AppId], limit_per_app: int, limit: int
+    ) -> tuple[CallbackEvent, ...]:
+        """Waiting callbacks whose time has come, oldest first, of apps that are not ``busy``.
+
+        An app with many waiting takes no other's places: at most ``limit_per_app`` of each.
+        """
+
+    async def settle_callback(
+        self, event_id: EventId, *, delivered: bool, error: str = "", retry_at_ms: int | None = None
+    ) -> None:
+        """Note what an attempt came to: forget the event, or count the attempt and let it wait or be dead."""
+
+    async def list_callbacks(
+        self, app_id: AppId, state: CallbackState, *, after: EventId, limit: int
+    ) -> tuple[CallbackEvent, ...]:
+        """An app's callbacks in a state, beyond an event, in the order they were put down."""
+
+    async def replay_callbacks(self, app_id: AppId, event_ids: tuple[EventId, ...] | None, now_ms: int) -> int:
+        """Make dead callbacks wait again, due now and with no attempts; all of the app's if None.
+
+        Returns:
+            How many there were.
+        """
+
+    async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
+        """How many there are, by app and state."""
+
+
+class Presence(Protocol):
+    """Who is bound anywhere. May be asked from any thread."""
+
+    def is_bound(self, user_id: UserId) -> bool:
+        """Whether the user has a device bound now."""
+
+
 class SweepStore(Protocol):
     """Retention."""
 
@@ -148,7 +248,9 @@ class SweepStore(Protocol):
         One step looks at ``limit`` users or messages at the most, so that messages pass between steps.
         Deletes: inbox rows older than the app's ``inboxTime``; messages older than ``msgStorageTime`` and,
         where ``is_store`` is false, than ``inboxTime``; remembered packet ids older than 24 hours; whatever
-        belongs to an app that is gone. No message that an inbox still points to is deleted.
+        belongs to an app that is gone; accounts older than the app's ``uuidTTL``, with all that is theirs (a
+        topic that loses its owner so passes to its oldest member, or goes with its last one); dead callbacks
+        older than 30 days. No message that an inbox or a callback still points to is deleted.
         """
 
 
@@ -168,14 +270,36 @@ class SweepCursor(Struct, frozen=True):
     deleted: int = 0
 
 
-class Store(MessageStore, DeviceStore, AccountStore, AppStore, TopicStore, SweepStore, Protocol):
+class Store(
+    MessageStore,
+    DeviceStore,
+    AccountStore,
+    AppStore,
+    TopicStore,
+    HistoryStore,
+    ContactStore,
+    BlacklistStore,
+    CallbackStore,
+    SweepStore,
+    Protocol,
+):
     """Everything a node keeps on disk."""
+
+    def set_presence(self, presence: Presence) -> None:
+        """Say who knows the bound devices; until then nobody is bound."""
 
     async def check_ready(self) -> None:
         """Raise ``Unavailable`` unless the store takes writes now."""
 
     async def aclose(self) -> None:
         """Finish what was accepted, then close."""
+
+
+class Webhooks(Protocol):
+    """Sends callbacks."""
+
+    def wake(self) -> None:
+        """Look at the outbox soon: an append has put something there. May be called often."""
 
 
 class Bus(Protocol):

@@ -18,6 +18,16 @@ class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tokenLifetime: Seconds that a token is good for. 60 to 31536000.
         copyToSender: Whether the sender's other devices get a copy.
         userMaxConnections: Most connections of one user at a time. 1 to 10000.
+        instant_callback_url: Told of every message; "" for none.
+        offline_callback_url: Told of messages that reached no device; "" for none.
+        callback_secret: Signs callbacks. Made when an address is set and there is none.
+        callbackOnPush: Whether pushes over REST cause instant callbacks; offline ones they always cause.
+        enableContacts: Whether recent contacts can be asked for.
+        contactExpireTime: Days after its last message that a contact stays recent. 1 to 3650.
+        enableBlacklist: Whether users can block others.
+        uuidTTL: Seconds after which an account is removed and its name is free; 0 for never.
+        p2pMaxQps: One-to-one messages per second in the whole app, pushes included; 0 for no limit.
+        p2tMaxQps: Topic messages per second in the whole app, pushes included; 0 for no limit.
     """
 
     topicMemberCount: int = 500
@@ -27,6 +37,16 @@ class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
     tokenLifetime: int = 7 * 86_400
     copyToSender: bool = True
     userMaxConnections: int = 64
+    instant_callback_url: str = ""
+    offline_callback_url: str = ""
+    callback_secret: str = ""
+    callbackOnPush: bool = False
+    enableContacts: bool = True
+    contactExpireTime: int = 30
+    enableBlacklist: bool = True
+    uuidTTL: int = 0
+    p2pMaxQps: int = 0
+    p2tMaxQps: int = 0
 
 
 class App(Struct, frozen=True):

@@ -16,6 +16,20 @@ class Kind(IntEnum):
     P2T = 2
 
 
+class CallbackWish(Struct, frozen=True):
+    """Which callbacks a message causes, by its app's settings.
+
+    Attributes:
+        instant: For every message.
+        offline: Where a recipient has no device bound at the time of the commit.
+        max_waiting: With so many of the app's waiting already, further ones are dead at once: kept, not sent.
+    """
+
+    instant: bool = False
+    offline: bool = False
+    max_waiting: int = 1_000_000
+
+
 class Sender(Struct, frozen=True):
     """Who sends, from which device, as the server knows it (never as a packet claims it)."""
 
@@ -36,6 +50,8 @@ class Draft(Struct, frozen=True):
         biz_type: The app's own label, None when the sender set none.
         is_store: Whether history keeps it. Delivery does not depend on it.
         copy_to_sender: Whether the sender's other devices receive it too.
+        as_app: The app's own server sends in the user's name: no membership of the topic is needed.
+        callbacks: What the app's server is told of it.
     """
 
     kind: Kind
@@ -47,6 +63,8 @@ class Draft(Struct, frozen=True):
     biz_type: str | None = None
     is_store: bool = True
     copy_to_sender: bool = True
+    as_app: bool = False
+    callbacks: CallbackWish = CallbackWish()
 
 
 class Message(Struct, frozen=True):

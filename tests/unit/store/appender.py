@@ -9,7 +9,7 @@ from pathlib import Path
 
 from openmimc.model.message import Commit
 from openmimc.store.sqlite import SqliteStore
-from tests.contract.drafts import APP, Outcome, p2p
+from tests.contract.drafts import APP, BOTH, Outcome, p2p
 
 
 class SystemClock:
@@ -29,7 +29,7 @@ async def main(path: Path, number: int) -> None:
 
     while True:
         for _ in range(number % 23 + 1):
-            store.append(p2p(alice, "bob", str(number), payload=bytes(300)), acknowledge)
+            store.append(p2p(alice, "bob", str(number), payload=bytes(300), callbacks=BOTH), acknowledge)
             number += 1
         await asyncio.sleep(0.001)
 

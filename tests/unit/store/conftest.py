@@ -47,6 +47,6 @@ async def store(path: Path, connection: sqlite3.Connection, ledger: Ledger) -> A
     """A store put together from ``connection`` and ``ledger``."""
     loop = asyncio.get_running_loop()
     stats = StoreStats()
-    store = SqliteStore(Writer(connection, ledger, stats, loop), Readers(path, loop), stats)
+    store = SqliteStore(Writer(connection, ledger, stats, loop), Readers(path, loop), stats, ledger)
     yield store
     await store.aclose()

@@ -35,7 +35,7 @@ def append_until_killed(path: Path, first_number: int, acks: int) -> list[tuple[
 
 
 async def test_what_was_acknowledged_survives_a_kill(path: Path, clock: FakeClock) -> None:
-    """Also, what was not acknowledged is whole or absent, and order is kept over all rounds."""
+    """Also, what was not acknowledged is whole with its callbacks or absent, and order is kept."""
     chance = random.Random(20)
     acked: list[tuple[str, int]] = []
 
@@ -52,6 +52,8 @@ async def test_what_was_acknowledged_survives_a_kill(path: Path, clock: FakeCloc
         for table in ("message", "packet", "inbox")
     ]
     check = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    told = connection.execute("SELECT event_id FROM callback ORDER BY event_id").fetchall()
+    counted = connection.execute("SELECT app_id, state, number FROM callback_count").fetchall()
     connection.close()
 
     assert len(acked) >= ROUNDS
@@ -59,4 +61,8 @@ async def test_what_was_acknowledged_survives_a_kill(path: Path, clock: FakeCloc
     assert set(acked) <= set(stored)
     assert len({packet_id for packet_id, _ in stored}) == len(stored)
     assert counts == [len(stored)] * 3
+    assert [event_id for (event_id,) in told] == [
+        sequence * 10 + number for _, sequence in stored for number in (1, 2)
+    ]
+    assert counted == [(APP, 0, 2 * len(stored))]
     assert check == "ok"

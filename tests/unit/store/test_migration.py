@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from openmimc.model.ids import UserId
 from openmimc.store.errors import SqliteTooOld, StoreError, StoreTooNew
 from openmimc.store.sqlite import SqliteStore
 from openmimc.store.sqlite.connection import check_sqlite
 from openmimc.store.sqlite.migration import Migration, load_migrations, migrate
+from tests.contract.drafts import APP
 from tests.fakes.clock import FakeClock
 
 FIRST = Migration(
@@ -94,6 +96,40 @@ def test_the_packages_migrations_are_numbered_without_gaps() -> None:
     versions = [migration.version for migration in load_migrations()]
 
     assert versions == list(range(1, len(versions) + 1))
+
+
+async def test_contacts_are_made_of_the_messages_of_an_older_file(path: Path, clock: FakeClock) -> None:
+    old = sqlite3.connect(path, isolation_level=None)
+    migrate(old, load_migrations()[:1])
+    names = {11: "alice", 12: "bob", 13: "carol"}
+    for user_id, name in names.items():
+        old.execute(
+            "INSERT INTO account (user_id, app_id, name, created_ms) VALUES (?, ?, ?, 0)", (user_id, APP, name)
+        )
+    for sequence, (sender_id, target_id, is_store) in enumerate(
+        [(11, 12, 1), (12, 11, 1), (13, 11, 1), (11, 11, 1), (12, 13, 0)], start=1
+    ):
+        old.execute(
+            "INSERT INTO message VALUES (?, ?, 1, ?, ?, '', ?, ?, 'p', x'', NULL, ?)",
+            (sequence, APP, sender_id, names[sender_id], target_id, names[target_id], is_store),
+        )
+    old.close()
+
+    store = SqliteStore.open(path, clock=clock)
+    contacts = {
+        name: [
+            (contact.name, contact.last_message.sequence)
+            for contact in await store.contacts_of(UserId(user_id), not_before_ms=0, limit=10)
+        ]
+        for user_id, name in names.items()
+    }
+    await store.aclose()
+
+    assert contacts == {
+        "alice": [("alice", 4), ("carol", 3), ("bob", 2)],
+        "bob": [("alice", 2)],
+        "carol": [("alice", 3)],
+    }
 
 
 async def test_a_store_of_a_newer_version_is_refused(path: Path, clock: FakeClock) -> None:

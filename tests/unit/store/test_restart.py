@@ -8,12 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from openmimc.errors import SenderBlocked
 from openmimc.model.app import AppSettings
+from openmimc.model.callback import CallbackState, EventId
+from openmimc.model.history import Conversation
 from openmimc.model.ids import Position
-from openmimc.model.message import Commit
+from openmimc.model.message import CallbackWish, Commit
 from openmimc.model.topic import TopicChange
 from openmimc.store.sqlite import SqliteStore
-from tests.contract.drafts import APP, app, append, append_one, p2p, p2t, packets_of, sweep_round
+from tests.contract.drafts import APP, INSTANT, app, append, append_one, p2p, p2t, packets_of, sweep_round
 from tests.fakes.clock import DAY_MS, FakeClock
 
 
@@ -75,6 +78,54 @@ async def test_everything_else_is_there_again(path: Path, clock: FakeClock) -> N
     assert snapshot.apps == (app(),)
     assert (found, found_topic, cursor) == (accounts, topic, 7)
     assert {user_id for user_id, _ in commit.recipients} == {alice.user_id, bob.user_id}
+
+
+async def test_the_outbox_is_there_again(path: Path, clock: FakeClock) -> None:
+    """With its counts, and with numbers that go on."""
+    store = SqliteStore.open(path, clock=clock)
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    await append(store, *[p2p(alice, "bob", str(n), callbacks=INSTANT) for n in range(4)])
+    events = await store.list_callbacks(APP, CallbackState.WAITING, after=EventId(0), limit=10)
+    await store.settle_callback(events[0].event_id, delivered=False, error="500", retry_at_ms=5)
+    await store.settle_callback(events[1].event_id, delivered=False, error="gone")
+    await store.settle_callback(events[3].event_id, delivered=True)
+    await store.aclose()
+
+    store = SqliteStore.open(path, clock=clock)
+    waiting = await store.list_callbacks(APP, CallbackState.WAITING, after=EventId(0), limit=10)
+    dead = await store.list_callbacks(APP, CallbackState.DEAD, after=EventId(0), limit=10)
+    counts = await store.count_callbacks()
+    full = CallbackWish(instant=True, max_waiting=2)
+    await append_one(store, p2p(alice, "bob", "4", callbacks=full))
+    *_, last = await store.list_callbacks(APP, CallbackState.DEAD, after=EventId(0), limit=10)
+    await store.aclose()
+
+    assert waiting == (
+        msgspec.structs.replace(events[0], attempts=1, last_error="500", next_attempt_ms=5),
+        events[2],
+    )
+    assert [(event.event_id, event.last_error) for event in dead] == [(events[1].event_id, "gone")]
+    assert counts == {(APP, CallbackState.WAITING): 2, (APP, CallbackState.DEAD): 1}
+    assert last.message.packet_id == "4"
+    assert last.event_id > events[3].event_id
+
+
+async def test_blacklists_and_contacts_are_there_again(path: Path, clock: FakeClock) -> None:
+    store = SqliteStore.open(path, clock=clock)
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    await append_one(store, p2p(alice, "bob", "1"))
+    await append_one(store, p2p(alice, "carol", "2"))
+    await store.delete_contact(alice.user_id, Conversation.between(alice.user_id, bob.user_id))
+    await store.block(alice.user_id, bob.user_id)
+    await store.aclose()
+
+    store = SqliteStore.open(path, clock=clock)
+    (refused,) = await append(store, p2p(bob, "alice", "3"))
+    contacts = await store.contacts_of(alice.user_id, not_before_ms=0, limit=10)
+    await store.aclose()
+
+    assert isinstance(refused, SenderBlocked)
+    assert [contact.name for contact in contacts] == ["carol"]
 
 
 async def test_closing_leaves_one_file(path: Path, clock: FakeClock) -> None:
@@ -160,3 +211,15 @@ async def test_what_another_process_changes_is_not_remembered_wrongly(
     assert {user_id for user_id, _ in ours.recipients} == {carol.user_id, alice.user_id}
     assert ours.message.sequence > theirs.message.sequence
     assert not isinstance(refused, Commit)
+
+
+async def test_a_block_by_another_process_holds(path: Path, clock: FakeClock, store: SqliteStore) -> None:
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    await append_one(store, p2p(bob, "alice", "1"))
+    other = SqliteStore.open(path, clock=clock)
+
+    await other.block(alice.user_id, bob.user_id)
+    (refused,) = await append(store, p2p(bob, "alice", "2"))
+    await other.aclose()
+
+    assert isinstance(refused, SenderBlocked)

@@ -124,6 +124,24 @@ async def test_what_a_failed_transaction_had_created_is_not_remembered(store: Sq
     assert newcomer.user_id == outcome.message.to_user_id
 
 
+async def test_what_a_failed_change_had_created_is_not_remembered(store: SqliteStore) -> None:
+    """The first recipient's account is undone with the messages, and created again with the next."""
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+
+    with pytest.raises(Unavailable):
+        await store.append_together(
+            (p2p(alice, "newcomer", "a-1"), p2p(alice, "bob", "a-2", biz_type=UNSTORABLE))
+        )
+    gone = await store.find_account(APP, "newcomer")
+    commit = await append_one(store, p2p(alice, "newcomer", "a-1"))
+    newcomer = await store.find_account(APP, "newcomer")
+
+    assert gone is None
+    assert newcomer is not None
+    assert newcomer.user_id == commit.message.to_user_id
+    assert not commit.is_repeat
+
+
 async def test_a_read_that_fails_costs_nobody_else_anything(store: SqliteStore) -> None:
     (alice,) = await store.ensure_accounts(APP, ("alice",))
 

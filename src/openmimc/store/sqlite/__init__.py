@@ -8,9 +8,9 @@ and cursor moves go through ``bulk`` statements, one per table whatever their nu
 statement hands the interpreter's lock over and has to get it back. Reads (``readers``) run beside the writer on
 connections of their own and see everything committed.
 
-A process with a busy event loop should set ``sys.setswitchinterval`` to about 50 microseconds. At Python's
-default of 5 ms the loop's many short system calls keep the writer from ever asking for the lock, and commits
-stall for hundreds of milliseconds (``benchmarks/store_append.py``).
+A process with a busy event loop should set ``sys.setswitchinterval`` to about 10 microseconds. At Python's
+default of 5 ms a loop that makes many short system calls can keep the writer from ever asking for the lock, and
+then commits stall (``benchmarks/store_append.py``).
 
 Knows nothing of rules, sessions, requests or packets.
 """

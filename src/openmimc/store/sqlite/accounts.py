@@ -61,8 +61,8 @@ def ensure(ledger: Ledger, app_id: AppId, names: tuple[str, ...]) -> tuple[Accou
     return tuple(accounts[name] for name in names)
 
 
-def ensure_ids(ledger: Ledger, keys: Iterable[AccountKey]) -> dict[AccountKey, UserId]:
-    """Return the user ids of accounts, creating those that do not exist."""
+def find_ids(ledger: Ledger, keys: Iterable[AccountKey]) -> dict[AccountKey, UserId]:
+    """Return the user ids of accounts; those that do not exist are left out."""
     ids: dict[AccountKey, UserId] = {}
     unknown: list[AccountKey] = []
     for key in dict.fromkeys(keys):
@@ -72,14 +72,18 @@ def ensure_ids(ledger: Ledger, keys: Iterable[AccountKey]) -> dict[AccountKey, U
         else:
             ids[key] = user_id
     if unknown:
-        fetched = {
-            (row.app_id, row.name): row.user_id for row in _FIND.fetch(ledger.connection, _rows, unknown)
-        }
-        fetched.update(_create(ledger, [key for key in unknown if key not in fetched]))
-        for key, user_id in fetched.items():
-            ledger.account_ids.put(key, user_id)
-        ids.update(fetched)
+        for row in _FIND.fetch(ledger.connection, _rows, unknown):
+            ids[row.app_id, row.name] = row.user_id
+            ledger.account_ids.put((row.app_id, row.name), row.user_id)
     return ids
+
+
+def create_ids(ledger: Ledger, keys: Sequence[AccountKey]) -> dict[AccountKey, UserId]:
+    """Create accounts known not to exist, each named once, and return their user ids."""
+    created = _create(ledger, keys)
+    for key, user_id in created.items():
+        ledger.account_ids.put(key, user_id)
+    return created
 
 
 def change(ledger: Ledger, user_id: UserId, *, is_banned: bool | None, revoke_tokens: bool) -> Account | None:

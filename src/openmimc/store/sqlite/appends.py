@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from openmimc.errors import DomainError, NoSuchTopic, NotAMember
+from msgspec import Struct
+
+from openmimc.errors import DomainError, NoSuchTopic, NotAMember, SenderBlocked
 from openmimc.model.ids import SEQUENCES_PER_MS, Position, TopicId, UserId
-from openmimc.model.message import Commit, Draft, Kind, Message
-from openmimc.store.sqlite import accounts, devices, topics
+from openmimc.model.ids import Sequence as MessageSequence
+from openmimc.model.message import CallbackWish, Commit, Draft, Kind, Message
+from openmimc.store.sqlite import accounts, blacklist, callbacks, contacts, devices, topics
+from openmimc.store.sqlite.accounts import AccountKey
 from openmimc.store.sqlite.bulk import Bulk, SqlValue
-from openmimc.store.sqlite.ledger import Audience, Ledger
+from openmimc.store.sqlite.ledger import Audience, Ledger, Pair
 from openmimc.store.sqlite.messages import ROW, rows_decoder
 
 REPEAT_WINDOW_MS = 24 * 3600 * 1000
@@ -63,30 +67,108 @@ def hash_of(packet_id: str) -> int:
     return int.from_bytes(blake2b(packet_id.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+class _Judgement(Struct, frozen=True):
+    """What becomes of each draft of a batch; nothing has been changed yet.
+
+    Attributes:
+        hashes: Of the drafts' packet ids.
+        to_keys: App and account of the drafts' recipients; of no meaning for topics.
+        stored: First messages of packet ids that were stored before.
+        accepted: Index of the draft to be stored for each packet id; of several with the same, the first.
+        refusals: By index.
+        audiences: Of the topics.
+        user_ids: Of the recipients that have an account.
+    """
+
+    now_ms: int
+    keys: list[PacketKey]
+    hashes: list[int]
+    to_keys: list[AccountKey]
+    stored: dict[PacketKey, Message]
+    accepted: dict[PacketKey, int]
+    refusals: dict[int, DomainError]
+    audiences: dict[TopicId, Audience]
+    user_ids: dict[AccountKey, UserId]
+
+
 def append(ledger: Ledger, drafts: Sequence[Draft]) -> list[Commit | DomainError]:
     """Store messages and put them into inboxes, as if one after the other; return what each came to."""
+    judgement = _judge(ledger, drafts)
+    stored = dict(judgement.stored)
+    commits = _store(ledger, drafts, judgement, stored)
+    return [
+        commits.get(index)
+        or judgement.refusals.get(index)
+        or Commit(stored[key], is_repeat=True, recipients=())
+        for index, key in enumerate(judgement.keys)
+    ]
+
+
+def append_together(ledger: Ledger, drafts: Sequence[Draft]) -> tuple[Commit, ...]:
+    """Store messages like ``append``, or none.
+
+    Raises:
+        DomainError: The first refusal. Nothing was changed.
+    """
+    judgement = _judge(ledger, drafts)
+    if judgement.refusals:
+        raise judgement.refusals[min(judgement.refusals)]
+    stored = dict(judgement.stored)
+    commits = _store(ledger, drafts, judgement, stored)
+    return tuple(
+        commits.get(index) or Commit(stored[key], is_repeat=True, recipients=())
+        for index, key in enumerate(judgement.keys)
+    )
+
+
+def _judge(ledger: Ledger, drafts: Sequence[Draft]) -> _Judgement:
+    """Find out what is a repeat and what is refused. Refusals and repeats create no recipients."""
     now_ms = ledger.clock.now_ms()
     keys = [(draft.sender.user_id, draft.packet_id) for draft in drafts]
     hashes = [hash_of(draft.packet_id) for draft in drafts]
     stored = _find_repeats(ledger, keys, hashes, now_ms)
     audiences = topics.audiences_of(ledger, (draft.topic_id for draft in drafts if draft.kind is Kind.P2T))
+    to_keys = [(draft.sender.app_id, draft.to_account) for draft in drafts]
+    user_ids = accounts.find_ids(
+        ledger, (key for key, draft in zip(to_keys, drafts, strict=True) if draft.kind is Kind.P2P)
+    )
+    blacklists = blacklist.blacklists_of(ledger, user_ids.values())
 
-    # Refusals and repeats have to be known before recipients are created: they create none.
     refusals: dict[int, DomainError] = {}
     accepted: dict[PacketKey, int] = {}
     for index, (draft, key) in enumerate(zip(drafts, keys, strict=True)):
         if key in stored or key in accepted:
             continue
-        refusal = _refusal_of(draft, audiences) if draft.kind is Kind.P2T else None
+        refusal: DomainError | None = None
+        if draft.kind is Kind.P2T:
+            refusal = _refusal_of(draft, audiences)
+        elif blacklists:
+            recipient = user_ids.get(to_keys[index])
+            if recipient is not None and draft.sender.user_id in blacklists.get(recipient, ()):
+                refusal = SenderBlocked()
         if refusal is None:
             accepted[key] = index
         else:
             refusals[index] = refusal
+    return _Judgement(now_ms, keys, hashes, to_keys, stored, accepted, refusals, audiences, user_ids)
 
-    new = [drafts[index] for index in accepted.values()]
-    recipients = accounts.ensure_ids(
-        ledger, ((draft.sender.app_id, draft.to_account) for draft in new if draft.kind is Kind.P2P)
-    )
+
+def _store(
+    ledger: Ledger, drafts: Sequence[Draft], judgement: _Judgement, stored: dict[PacketKey, Message]
+) -> dict[int, Commit]:
+    """Write what was accepted; return the commits by index, and add the messages to ``stored``."""
+    now_ms = judgement.now_ms
+    audiences = judgement.audiences
+    to_keys = judgement.to_keys
+    new = [drafts[index] for index in judgement.accepted.values()]
+    recipients = judgement.user_ids
+    newcomers = {
+        to_keys[index]: None
+        for index in judgement.accepted.values()
+        if to_keys[index] not in recipients and drafts[index].kind is Kind.P2P
+    }
+    if newcomers:
+        recipients = recipients | accounts.create_ids(ledger, list(newcomers))
     resources = devices.resources_of(ledger, (draft.sender.user_id for draft in new if draft.copy_to_sender))
 
     commits: dict[int, Commit] = {}
@@ -94,19 +176,26 @@ def append(ledger: Ledger, drafts: Sequence[Draft]) -> list[Commit | DomainError
     packet_rows: list[tuple[SqlValue, ...]] = []
     inbox_rows: list[tuple[SqlValue, ...]] = []
     topic_rows: list[tuple[SqlValue, ...]] = []
-    for key, index in accepted.items():
+    new_contacts: dict[Pair, MessageSequence] = {}
+    causes: list[tuple[Message, CallbackWish]] = []
+    for key, index in judgement.accepted.items():
         draft = drafts[index]
         sender = draft.sender
         sequence = ledger.next_sequence(now_ms)
-        has_copy = draft.copy_to_sender and any(
-            resource != sender.resource for resource in resources[sender.user_id]
-        )
+        devices_of_sender = resources[sender.user_id] if draft.copy_to_sender else ()
+        # Most senders have one device: compared as a whole, it needs no loop.
+        has_copy = devices_of_sender not in ((), (sender.resource,))
         if draft.kind is Kind.P2P:
-            target_id: int = recipients[sender.app_id, draft.to_account]
+            target_id: int = recipients[to_keys[index]]
             to_user_id = UserId(target_id)
             users: tuple[UserId, ...] = (to_user_id,)
             inbox_rows.append((target_id, sequence))
             has_copy = has_copy and target_id != sender.user_id
+            if draft.is_store:
+                one, other = sender.user_id, to_user_id
+                pair = (one, other) if one < other else (other, one)
+                if ledger.contacts.get(pair) is None:
+                    new_contacts[pair] = sequence
         else:
             target_id = draft.topic_id
             to_user_id = UserId(0)
@@ -131,7 +220,7 @@ def append(ledger: Ledger, drafts: Sequence[Draft]) -> list[Commit | DomainError
                 int(draft.is_store),
             )
         )
-        packet_rows.append((sender.user_id, hashes[index], sequence))
+        packet_rows.append((sender.user_id, judgement.hashes[index], sequence))
         message = Message(
             sequence=sequence,
             kind=draft.kind,
@@ -147,17 +236,19 @@ def append(ledger: Ledger, drafts: Sequence[Draft]) -> list[Commit | DomainError
         stored[key] = message
         position = Position(sequence)
         commits[index] = Commit(message, is_repeat=False, recipients=tuple((user, position) for user in users))
+        wish = draft.callbacks
+        if wish.instant or wish.offline:
+            causes.append((message, wish))
 
     connection = ledger.connection
     _MESSAGES.run(connection, message_rows)
     _PACKETS.run(connection, packet_rows)
     _INBOXES.run(connection, inbox_rows)
     _TOPIC_INBOXES.run(connection, topic_rows)
+    contacts.note(ledger, new_contacts)
+    callbacks.put_down(ledger, causes, now_ms)
     ledger.appended_messages += len(message_rows)
-    return [
-        commits.get(index) or refusals.get(index) or Commit(stored[key], is_repeat=True, recipients=())
-        for index, key in enumerate(keys)
-    ]
+    return commits
 
 
 def _find_repeats(
@@ -177,4 +268,4 @@ def _refusal_of(draft: Draft, audiences: dict[TopicId, Audience]) -> DomainError
     audience = audiences.get(draft.topic_id)
     if audience is None or audience.app_id != draft.sender.app_id:
         return NoSuchTopic()
-    return None if draft.sender.user_id in audience.members else NotAMember()
+    return None if draft.as_app or draft.sender.user_id in audience.members else NotAMember()

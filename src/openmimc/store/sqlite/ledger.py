@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from openmimc.domain.ports import Clock
+from openmimc.domain.ports import Clock, Presence
 from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Sequence, TopicId, UserId
 from openmimc.store.sqlite.cache import LruCache
 
@@ -25,8 +25,26 @@ REMEMBERED_USERS = 65_536
 REMEMBERED_MEMBERS = 262_144
 """Sum of the members of all remembered topics. About 12 MiB."""
 
+REMEMBERED_BLACKLISTS = 65_536
+"""Sum of 1 per remembered user and 1 per user that they block. About 12 MiB; most users block nobody."""
+
+REMEMBERED_CONTACTS = 65_536
+"""Pairs of users known to be written down as contacts. About 20 MiB."""
+
 MAX_ID = 2**53 - 1
 """Greatest user and topic id: JavaScript's numbers are exact up to it."""
+
+
+Pair = tuple[UserId, UserId]
+"""Two users who talk to each other, the smaller id first."""
+
+
+class Nobody:
+    """Who is bound as long as nobody has said who knows."""
+
+    def is_bound(self, _user_id: UserId) -> bool:
+        """Whether the user has a device bound: no."""
+        return False
 
 
 class Audience(Struct, frozen=True):
@@ -34,6 +52,29 @@ class Audience(Struct, frozen=True):
 
     app_id: AppId
     members: tuple[UserId, ...]
+
+
+class Cutoffs(Struct, frozen=True):
+    """What is past its time in one app, as of the beginning of a round of retention.
+
+    Attributes:
+        inbox_before: Inbox rows below this sequence go.
+        history_before: Stored messages below this sequence go, so contacts may be without any.
+        account_before_ms: Accounts created before this time go; 0 if they stay for ever.
+    """
+
+    inbox_before: Sequence
+    history_before: Sequence
+    account_before_ms: int
+
+
+class MessageRange(Struct, frozen=True):
+    """Messages that a round of retention has still to look at: ``after < sequence < before``."""
+
+    app_id: AppId
+    is_store: int
+    after: Sequence
+    before: Sequence
 
 
 def random_id() -> int:
@@ -46,6 +87,7 @@ class Ledger:
 
     Attributes:
         appended_messages: Messages stored by the transaction under way.
+        presence: Who knows the bound devices. The one thing that another thread may set.
     """
 
     __slots__ = (
@@ -54,11 +96,16 @@ class Ledger:
         "account_ids",
         "appended_messages",
         "audiences",
+        "blacklists",
         "clock",
         "connection",
+        "contacts",
+        "has_blacklists",
         "new_id",
+        "presence",
         "resources",
         "sweep_cutoffs",
+        "sweep_ranges",
     )
 
     def __init__(
@@ -70,8 +117,13 @@ class Ledger:
         self.account_ids: LruCache[tuple[AppId, str], UserId] = LruCache(REMEMBERED_ACCOUNTS)
         self.audiences: LruCache[TopicId, Audience] = LruCache(REMEMBERED_MEMBERS)
         self.resources: LruCache[UserId, tuple[str, ...]] = LruCache(REMEMBERED_USERS)
+        self.blacklists: LruCache[UserId, frozenset[UserId]] = LruCache(REMEMBERED_BLACKLISTS)
+        self.has_blacklists: bool | None = None  # None: not known. Most servers have none at all.
+        self.contacts: LruCache[Pair, bool] = LruCache(REMEMBERED_CONTACTS)
+        self.presence: Presence = Nobody()
         # Of the sweep's round under way; see ``retention``.
-        self.sweep_cutoffs: dict[AppId, Sequence] | None = None
+        self.sweep_cutoffs: dict[AppId, Cutoffs] | None = None
+        self.sweep_ranges: list[MessageRange] | None = None
         self.appended_messages = 0
         self._last_sequence = 0
         self._data_version: int | None = None
@@ -96,6 +148,9 @@ class Ledger:
         self.account_ids.clear()
         self.audiences.clear()
         self.resources.clear()
+        self.blacklists.clear()
+        self.has_blacklists = None
+        self.contacts.clear()
         self._data_version = None
 
     def next_sequence(self, now_ms: int) -> Sequence:

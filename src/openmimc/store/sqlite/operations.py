@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from openmimc.domain.ports import OnCommit
 from openmimc.model.ids import Position, UserId
-from openmimc.model.message import Draft
+from openmimc.model.message import Commit, Draft
 
 if TYPE_CHECKING:
     from openmimc.store.sqlite.ledger import Ledger
@@ -60,9 +61,7 @@ class Job:
             fails; others run under a savepoint.
     """
 
-    __slots__ = ("future", "is_one_statement", "run")
-
-    weight_bytes = OPERATION_BYTES
+    __slots__ = ("future", "is_one_statement", "run", "weight_bytes")
 
     def __init__(
         self, run: Callable[[Ledger], Any], future: asyncio.Future[Any], *, is_one_statement: bool
@@ -70,6 +69,7 @@ class Job:
         self.run = run
         self.future = future
         self.is_one_statement = is_one_statement
+        self.weight_bytes = OPERATION_BYTES
 
     @property
     def name(self) -> str:
@@ -84,6 +84,32 @@ class Job:
             self.future.set_exception(outcome)
         else:
             self.future.set_result(outcome)
+
+
+class AppendTogether(Job):
+    """Messages to store together. Its outcome is their commits, or the error that takes their place."""
+
+    __slots__ = ("on_commit",)
+
+    def __init__(
+        self,
+        run: Callable[[Ledger], tuple[Commit, ...]],
+        future: asyncio.Future[tuple[Commit, ...]],
+        drafts: tuple[Draft, ...],
+        on_commit: Callable[[Commit], None] | None,
+    ) -> None:
+        super().__init__(run, future, is_one_statement=False)
+        self.weight_bytes += sum(OPERATION_BYTES + len(draft.payload) for draft in drafts)
+        self.on_commit = on_commit
+
+    def complete(self, outcome: Any) -> None:
+        """Tell of each commit, then hand the outcome over, even if one of the callbacks fails."""
+        # Runs what it was given from the last to the first, all of it, and raises what went wrong at the end.
+        with ExitStack() as stack:
+            stack.callback(super().complete, outcome)
+            if self.on_commit is not None and not isinstance(outcome, Exception):
+                for commit in reversed(outcome):
+                    stack.callback(self.on_commit, commit)
 
 
 Operation = Append | CursorMove | Job

@@ -9,17 +9,33 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, SweepCursor
+from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, Presence, SweepCursor
 from openmimc.model.app import Account, App
-from openmimc.model.ids import AppId, Position, TopicId, UserId
-from openmimc.model.message import Draft, InboxPage
+from openmimc.model.callback import CallbackEvent, CallbackState, EventId
+from openmimc.model.contact import Contact
+from openmimc.model.history import Conversation, HistoryPage
+from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Position, TopicId, UserId
+from openmimc.model.ids import Sequence as MessageSequence
+from openmimc.model.message import Commit, Draft, InboxPage
 from openmimc.model.topic import Topic, TopicChange
 from openmimc.store.errors import StoreError
-from openmimc.store.sqlite import accounts, apps, devices, inbox, retention, topics
+from openmimc.store.sqlite import (
+    accounts,
+    appends,
+    apps,
+    blacklist,
+    callbacks,
+    contacts,
+    devices,
+    history,
+    inbox,
+    retention,
+    topics,
+)
 from openmimc.store.sqlite.connection import check_sqlite, connect_writer
 from openmimc.store.sqlite.ledger import Ledger
 from openmimc.store.sqlite.migration import Migration, load_migrations, migrate
-from openmimc.store.sqlite.operations import Append, CursorMove, Job
+from openmimc.store.sqlite.operations import Append, AppendTogether, CursorMove, Job
 from openmimc.store.sqlite.readers import Readers
 from openmimc.store.sqlite.stats import StoreStats
 from openmimc.store.sqlite.writer import Writer
@@ -38,8 +54,9 @@ class SqliteStore:
         stats: What the store counts about itself.
     """
 
-    def __init__(self, writer: Writer, readers: Readers, stats: StoreStats) -> None:
+    def __init__(self, writer: Writer, readers: Readers, stats: StoreStats, ledger: Ledger) -> None:
         self._writer = writer
+        self._ledger = ledger
         self._readers = readers
         self.stats = stats
 
@@ -78,13 +95,28 @@ class SqliteStore:
                 raise
         except (sqlite3.Error, OSError) as exc:
             raise StoreError(f"cannot open {path}: {exc}") from exc
-        return cls(Writer(connection, Ledger(connection, clock), stats, loop), readers, stats)
+        ledger = Ledger(connection, clock)
+        return cls(Writer(connection, ledger, stats, loop), readers, stats, ledger)
+
+    def set_presence(self, presence: Presence) -> None:
+        """See ``Store.set_presence``. Asked in the writer's thread."""
+        self._ledger.presence = presence
 
     # -------------------------------------------------------------- messages
 
     def append(self, draft: Draft, on_commit: OnCommit) -> None:
         """See ``MessageStore.append``."""
         self._writer.submit(Append(draft, on_commit))
+
+    async def append_together(
+        self, drafts: tuple[Draft, ...], on_commit: Callable[[Commit], None] | None = None
+    ) -> tuple[Commit, ...]:
+        """See ``MessageStore.append_together``."""
+        future: asyncio.Future[tuple[Commit, ...]] = asyncio.get_running_loop().create_future()
+        self._writer.submit(
+            AppendTogether(lambda ledger: appends.append_together(ledger, drafts), future, drafts, on_commit)
+        )
+        return await future
 
     async def read_inbox(
         self, user_id: UserId, after: Position, *, not_before_ms: int, max_messages: int, max_bytes: int
@@ -172,6 +204,93 @@ class SqliteStore:
         """See ``TopicStore.delete_topic``."""
         return await self._change(lambda ledger: topics.delete(ledger, topic_id, version))
 
+    # -------------------------------------------------------------- history, contacts, blacklists
+
+    async def read_history(
+        self,
+        conversation: Conversation,
+        *,
+        start: MessageSequence,
+        stop: MessageSequence,
+        limit: int,
+        newest: bool,
+    ) -> HistoryPage:
+        """See ``HistoryStore.read_history``."""
+        return await self._readers.run(
+            partial(history.read, conversation=conversation, start=start, stop=stop, limit=limit, newest=newest)
+        )
+
+    async def contacts_of(self, user_id: UserId, *, not_before_ms: int, limit: int) -> tuple[Contact, ...]:
+        """See ``ContactStore.contacts_of``."""
+        not_before = MessageSequence(not_before_ms * SEQUENCES_PER_MS)
+        return await self._readers.run(
+            partial(contacts.read, user_id=user_id, not_before=not_before, limit=limit)
+        )
+
+    async def delete_contact(self, user_id: UserId, conversation: Conversation) -> None:
+        """See ``ContactStore.delete_contact``."""
+        await self._change(lambda ledger: contacts.hide(ledger, user_id, conversation), is_one_statement=True)
+
+    async def block(self, user_id: UserId, blocked: UserId) -> None:
+        """See ``BlacklistStore.block``."""
+        await self._change(lambda ledger: blacklist.block(ledger, user_id, blocked), is_one_statement=True)
+
+    async def unblock(self, user_id: UserId, blocked: UserId) -> None:
+        """See ``BlacklistStore.unblock``."""
+        await self._change(lambda ledger: blacklist.unblock(ledger, user_id, blocked), is_one_statement=True)
+
+    async def is_blocked(self, user_id: UserId, blocked: UserId) -> bool:
+        """See ``BlacklistStore.is_blocked``."""
+        return await self._readers.run(partial(blacklist.is_blocked, user_id=user_id, blocked_id=blocked))
+
+    # -------------------------------------------------------------- callbacks
+
+    async def due_callbacks(
+        self, now_ms: int, *, busy: frozenset[AppId], limit_per_app: int, limit: int
+    ) -> tuple[CallbackEvent, ...]:
+        """See ``CallbackStore.due_callbacks``."""
+        return await self._readers.run(
+            partial(callbacks.due, now_ms=now_ms, busy=busy, limit_per_app=limit_per_app, limit=limit)
+        )
+
+    async def settle_callback(
+        self, event_id: EventId, *, delivered: bool, error: str = "", retry_at_ms: int | None = None
+    ) -> None:
+        """See ``CallbackStore.settle_callback``."""
+        await self._change(
+            lambda ledger: callbacks.settle(
+                ledger, event_id, delivered=delivered, error=error, retry_at_ms=retry_at_ms
+            ),
+            is_one_statement=True,
+        )
+
+    async def list_callbacks(
+        self, app_id: AppId, state: CallbackState, *, after: EventId, limit: int
+    ) -> tuple[CallbackEvent, ...]:
+        """See ``CallbackStore.list_callbacks``."""
+        return await self._readers.run(
+            partial(callbacks.find, app_id=app_id, state=state, after=after, limit=limit)
+        )
+
+    async def replay_callbacks(self, app_id: AppId, event_ids: tuple[EventId, ...] | None, now_ms: int) -> int:
+        """See ``CallbackStore.replay_callbacks``. All of an app's are many transactions."""
+        if event_ids is not None:
+            return await self._change(
+                lambda ledger: callbacks.replay(ledger, app_id, event_ids, now_ms), is_one_statement=True
+            )
+        last, replayed = EventId(0), 0
+        while True:
+            last, count = await self._change(
+                partial(callbacks.replay_all, app_id=app_id, after=last, now_ms=now_ms)
+            )
+            replayed += count
+            if count < callbacks.REPLAY_STEP:
+                return replayed
+
+    async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
+        """See ``CallbackStore.count_callbacks``."""
+        return await self._readers.run(callbacks.count)
+
     # -------------------------------------------------------------- upkeep
 
     async def sweep(self, cursor: SweepCursor, limit: int) -> SweepCursor:
@@ -193,7 +312,12 @@ class SqliteStore:
         await self._readers.aclose()
         await self._writer.aclose()
 
-    async def _change(self, run: Callable[[Ledger], T], *, is_one_statement: bool = False) -> T:
+    async def _change(
+        self,
+        run: Callable[[Ledger], T],
+        *,
+        is_one_statement: bool = False,
+    ) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.submit(Job(run, future, is_one_statement=is_one_statement))
         return await future

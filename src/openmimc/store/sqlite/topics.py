@@ -33,6 +33,13 @@ _AUDIENCES = Bulk(
     " FROM topic_member WHERE topic_id = t.topic_id)))"
     " FROM v CROSS JOIN topic t ON t.topic_id = v.topic_id",
 )
+_MEMBERS_OF = Bulk(
+    ("topic_id",),
+    "SELECT json_group_array(json_array(topic_id, user_id, name)) FROM (SELECT t.topic_id, m.user_id, a.name"
+    " FROM v CROSS JOIN topic t ON t.topic_id = v.topic_id"
+    " CROSS JOIN topic_member m ON m.topic_id = t.topic_id CROSS JOIN account a ON a.user_id = m.user_id"
+    " ORDER BY t.topic_id, m.user_id <> t.owner_id, m.joining)",
+)
 _JOIN = Bulk(
     ("topic_id", "user_id"),
     # Members already there keep their place.
@@ -70,6 +77,7 @@ class _Row(Struct, frozen=True, array_like=True):
 
 _members = msgspec.json.Decoder(tuple[tuple[UserId, str], ...])
 _rows = msgspec.json.Decoder(list[_Row])
+_members_of_rows = msgspec.json.Decoder(list[tuple[TopicId, UserId, str]])
 _audience_rows = msgspec.json.Decoder(list[tuple[TopicId, AppId, tuple[UserId, ...]]])
 
 
@@ -101,6 +109,17 @@ def audiences_of(ledger: Ledger, topic_ids: Iterable[TopicId]) -> dict[TopicId, 
             audience = audiences[topic_id] = Audience(app_id, members)
             ledger.audiences.put(topic_id, audience, weight=len(members) + 1)
     return audiences
+
+
+def members_of(
+    connection: sqlite3.Connection, topic_ids: Iterable[TopicId]
+) -> dict[TopicId, list[tuple[UserId, str]]]:
+    """Return the members of topics with their names, the owner first, then in the order of joining."""
+    members: dict[TopicId, list[tuple[UserId, str]]] = {}
+    rows = [(topic_id,) for topic_id in topic_ids]
+    for topic_id, user_id, name in _MEMBERS_OF.fetch(connection, _members_of_rows, rows):
+        members.setdefault(topic_id, []).append((user_id, name))
+    return members
 
 
 def create(

@@ -55,6 +55,7 @@ def apply(ledger: Ledger, operations: list[Operation]) -> list[Any]:
 def _run(ledger: Ledger, job: Job) -> Any:
     """Return a job's outcome; if it fails, it has changed nothing and the transaction goes on."""
     connection = ledger.connection
+    changes_before = connection.total_changes
     if not job.is_one_statement:
         connection.execute("SAVEPOINT job")
     try:
@@ -65,7 +66,8 @@ def _run(ledger: Ledger, job: Job) -> Any:
         if not job.is_one_statement:
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
-        ledger.forget()
+        if connection.total_changes != changes_before:
+            ledger.forget()  # It may remember what has just been undone.
         if isinstance(exc, ImError):
             return exc
         log.exception("store_operation_failed", operation=job.name)

@@ -1,0 +1,53 @@
+"""Reads of what was said in one conversation."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from openmimc.model.history import Conversation, HistoryPage
+from openmimc.model.ids import Sequence
+from openmimc.store.sqlite.messages import ROW, rows_decoder
+
+# The terms of the two partial indexes of ``message``, word for word, or SQLite would not use them.
+OF_USERS = "kind = 1 AND is_store = 1 AND min(sender_id, target_id) = ?1 AND max(sender_id, target_id) = ?2"
+OF_TOPIC = "kind = 2 AND is_store = 1 AND target_id = ?1"
+
+
+def _page_of(index: str, terms: str, order: str) -> str:
+    return (
+        f"SELECT json_group_array({ROW}) FROM (SELECT * FROM message INDEXED BY {index}"  # noqa: S608 - constants of ours
+        f" WHERE {terms} AND sequence >= ?3 AND sequence < ?4 ORDER BY sequence {order} LIMIT ?5) m"
+    )
+
+
+_PAGES = {
+    (is_topic, newest): _page_of(
+        "message_topic" if is_topic else "message_conversation",
+        OF_TOPIC if is_topic else OF_USERS,
+        "DESC" if newest else "ASC",
+    )
+    for is_topic in (False, True)
+    for newest in (False, True)
+}
+
+
+def read(
+    connection: sqlite3.Connection,
+    conversation: Conversation,
+    *,
+    start: Sequence,
+    stop: Sequence,
+    limit: int,
+    newest: bool,
+) -> HistoryPage:
+    """Read a page, in one row of JSON. One message more than may be returned tells whether there are more."""
+    is_topic = bool(conversation.topic_id)
+    first = conversation.topic_id or conversation.first
+    text = connection.execute(
+        _PAGES[is_topic, newest], (first, conversation.second, start, stop, limit + 1)
+    ).fetchone()[0]
+    rows = rows_decoder.decode(text)
+    messages = [row.message() for row in rows[:limit]]
+    if newest:
+        messages.reverse()
+    return HistoryPage(tuple(messages), has_more=len(rows) > limit)
