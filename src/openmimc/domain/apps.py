@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from openmimc.domain.callback_settings import check_callback_settings, with_callback_secret
 from openmimc.domain.names import check_text
 from openmimc.domain.ports import AppStore, Clock
 from openmimc.errors import BadRequest, MissingField, UnknownApp, WrongAppKey, WrongAppSecret
@@ -34,6 +35,10 @@ SETTING_RANGES: Mapping[str, tuple[int, int]] = {
     "payloadMaxBytes": (1, 65_536),
     "tokenLifetime": (60, 31_536_000),
     "userMaxConnections": (1, 10_000),
+    "contactExpireTime": (1, 3650),
+    "uuidTTL": (0, 315_360_000),
+    "p2pMaxQps": (0, 1_000_000),
+    "p2tMaxQps": (0, 1_000_000),
 }
 """Smallest and greatest value of each numeric setting; units are in ``AppSettings``."""
 
@@ -137,12 +142,15 @@ class Apps:
     async def change_settings(self, app_id: AppId, changes: Mapping[str, str]) -> App:
         """Set settings by name from their texts; all or none are set.
 
+        Where a callback's address is set and there is no ``callback_secret``, one is made.
+
         Raises:
             UnknownApp: There is no such app.
             BadRequest: A name is no setting's, or a value is not of its type or range.
         """
         app = await self.get_app(app_id)
-        app = msgspec.structs.replace(app, settings=parse_settings(app.settings, changes))
+        settings = with_callback_secret(parse_settings(app.settings, changes))
+        app = msgspec.structs.replace(app, settings=settings)
         await self._store.save_app(app)
         await self.refresh()
         return app
@@ -221,7 +229,9 @@ def parse_settings(settings: AppSettings, changes: Mapping[str, str]) -> AppSett
             if not low <= value <= high:
                 raise BadRequest(f"{name} must be from {low} to {high}")
         values[name] = value
-    return msgspec.structs.replace(settings, **values)
+    changed = msgspec.structs.replace(settings, **values)
+    check_callback_settings(changed)
+    return changed
 
 
 def _check_credentials(credentials: Credentials) -> None:

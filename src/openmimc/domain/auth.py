@@ -147,6 +147,14 @@ class Auth:
             raise AccountBanned
         return Principal(app, account)
 
+    async def check_credentials(self, app_id: AppId, app_key: str, app_secret: str) -> App:
+        """Return the app that an app's server has proved to be of; nobody's account is touched.
+
+        Raises:
+            UnknownApp, WrongAppKey, WrongAppSecret: The first that does not fit.
+        """
+        return await self._apps.check_credentials(app_id, app_key, app_secret)
+
     def derive_security_key(self, token: str) -> bytes:
         """The secret bytes that belong to a token."""
         digest = hmac.digest(self._security_key, token.encode(errors="replace"), hashlib.sha256)

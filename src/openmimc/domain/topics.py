@@ -63,9 +63,11 @@ class Topics:
             extra: The app's own text, up to ``EXTRA_MAX_BYTES`` bytes.
 
         Raises:
+            Forbidden: The app's accounts are temporary.
             MissingField, TooBig, BadRequest: An argument is not as described.
             TopicFull: More members than the app allows; no account was created.
         """
+        _check_is_lasting(caller, "create topics")
         check_text("topicName", name, max_bytes=TOPIC_NAME_MAX_BYTES)
         check_text("extra", extra, max_bytes=EXTRA_MAX_BYTES, may_be_empty=True)
         owner = caller.account
@@ -80,12 +82,7 @@ class Topics:
         Raises:
             NoSuchTopic, NotAMember: There is none for the caller.
         """
-        topic = await self._store.find_topic(topic_id)
-        if topic is None or topic.app_id != caller.app.app_id:
-            raise NoSuchTopic
-        if not topic.has_member(caller.account.user_id):
-            raise NotAMember
-        return topic
+        return await access_topic(self._store, caller, topic_id)
 
     async def list_mine(self, caller: Principal) -> tuple[Topic, ...]:
         """The topics the caller is in, in the order of joining; ``members`` holds the owner alone."""
@@ -183,13 +180,15 @@ class Topics:
 
         Raises:
             NoSuchTopic, NotAMember: The topic is none of the caller's.
-            Forbidden: The caller is not the owner.
+            Forbidden: The caller is not the owner, or a new one is given and the app's accounts are temporary.
             MissingField: Nothing to change is given, or a name is empty.
             TooBig: A text is too long.
             BadRequest: A text is none, or the new owner is not a member.
         """
         if all(part is None for part in (owner_account, owner_id, name, bulletin, extra)):
             raise MissingField("one of ownerUuid, ownerAccount, topicName, bulletin, extra")
+        if owner_account is not None or owner_id is not None:
+            _check_is_lasting(caller, "own topics")
         if owner_account is not None:
             check_account(owner_account, "ownerAccount")
         if name is not None:
@@ -250,6 +249,30 @@ class Topics:
                 if outcome is not None:
                     return outcome
         raise Unavailable
+
+
+async def access_topic(store: TopicStore, caller: Principal, topic_id: TopicId) -> Topic:
+    """Look up a topic that the caller is in, with all members.
+
+    Raises:
+        NoSuchTopic, NotAMember: There is none for the caller.
+    """
+    topic = await store.find_topic(topic_id)
+    if topic is None or topic.app_id != caller.app.app_id:
+        raise NoSuchTopic
+    if not topic.has_member(caller.account.user_id):
+        raise NotAMember
+    return topic
+
+
+def _check_is_lasting(caller: Principal, deed: str) -> None:
+    """Refuse what accounts that will be removed may not do: what they own would be left without an owner.
+
+    Raises:
+        Forbidden: The app's accounts are temporary.
+    """
+    if caller.app.settings.uuidTTL > 0:
+        raise Forbidden(f"temporary accounts can not {deed} (uuidTTL)")
 
 
 def _distinct(accounts: Iterable[str]) -> tuple[str, ...]:

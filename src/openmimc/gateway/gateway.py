@@ -15,10 +15,11 @@ from openmimc.domain.auth import Auth
 from openmimc.domain.delivery import ListLimits
 from openmimc.domain.messages import Messages
 from openmimc.domain.ports import Bus, Clock, Store
+from openmimc.errors import Unavailable
 from openmimc.gateway.hub import Hub
 from openmimc.gateway.link import Link
 from openmimc.gateway.sdk import Sdk
-from openmimc.gateway.session import Session
+from openmimc.gateway.session import Binding, Session
 from openmimc.gateway.state import State
 from openmimc.gateway.tcp import TcpLink
 from openmimc.gateway.websocket import WebSocketLink
@@ -194,11 +195,26 @@ class Gateway:
                 continue
             app = self.apps.find(binding.sender.app_id)
             if app is None or app.key_generation != binding.key_generation:
-                if session.sdk is Sdk.CSHARP:
-                    # After a KICK it never logs in again; after a lost connection it does.
-                    session.close()
-                else:
-                    session.kick("invalid-token", "the token was revoked")
+                _revoke(session)
+
+    def verify_account(self, session: Session) -> None:
+        """End the session soon if its account is gone, where the app's accounts are temporary."""
+        binding = session.binding
+        if binding is None:
+            return
+        app = self.apps.find(binding.sender.app_id)
+        if app is not None and app.settings.uuidTTL:
+            self.spawn(self._verify_account(session, binding))
+
+    async def _verify_account(self, session: Session, binding: Binding) -> None:
+        sender = binding.sender
+        try:
+            account = await self.store.find_account(sender.app_id, sender.account)
+        except Unavailable:
+            return  # The next check asks again.
+        is_gone = account is None or account.user_id != sender.user_id
+        if is_gone and session.binding is binding:
+            _revoke(session)
 
     # ------------------------------------------------------------------ shared by the sessions
 
@@ -272,3 +288,12 @@ class Gateway:
         if session.state is State.BOUND:
             return min(_CHECK_EVERY_S, limits.bound_timeout_s)
         return min(_CHECK_EVERY_S, limits.handshaken_timeout_s)
+
+
+def _revoke(session: Session) -> None:
+    """End the session of a user whose token is void."""
+    if session.sdk is Sdk.CSHARP:
+        # After a KICK it never logs in again; after a lost connection it does.
+        session.close()
+    else:
+        session.kick("invalid-token", "the token was revoked")

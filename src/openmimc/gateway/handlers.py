@@ -152,44 +152,27 @@ def on_unbind(session: Session, event: Unbind) -> None:
 
 def on_send_p2p(session: Session, event: SendP2P) -> None:
     """Store a one-to-one message; the ack follows its commit."""
-    binding = session.binding
-    if binding is None:
-        raise AssertionError("only bound sessions get here")
-    gateway = session.gateway
-    gateway.stats.messages_in += 1
-    size = len(event.payload)
-    session.expect_commit(size)
-    reply = partial(session.on_commit, binding, event.packet_id, size)
-    try:
-        gateway.messages.send_p2p(
-            binding.sender,
-            to_app_id=event.to_app_id,
-            to_account=event.to_account,
-            packet_id=event.packet_id,
-            payload=event.payload,
-            biz_type=event.biz_type,
-            is_store=event.is_store,
-            reply=reply,
-        )
-    except (DomainError, Unavailable) as exc:
-        reply(exc)
+    _hand_over(session, event, partial(session.gateway.messages.send_p2p, to_account=event.to_account))
 
 
 def on_send_p2t(session: Session, event: SendP2T) -> None:
     """Store a message to a topic; the ack follows its commit."""
+    _hand_over(session, event, partial(session.gateway.messages.send_p2t, topic_id=event.topic_id))
+
+
+def _hand_over(session: Session, event: SendP2P | SendP2T, send: Callable[..., None]) -> None:
+    """Give a message to the rules, and whatever they answer, now or after the commit, to the session."""
     binding = session.binding
     if binding is None:
         raise AssertionError("only bound sessions get here")
-    gateway = session.gateway
-    gateway.stats.messages_in += 1
+    session.gateway.stats.messages_in += 1
     size = len(event.payload)
     session.expect_commit(size)
     reply = partial(session.on_commit, binding, event.packet_id, size)
     try:
-        gateway.messages.send_p2t(
+        send(
             binding.sender,
             to_app_id=event.to_app_id,
-            topic_id=event.topic_id,
             packet_id=event.packet_id,
             payload=event.payload,
             biz_type=event.biz_type,

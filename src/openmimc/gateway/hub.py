@@ -33,6 +33,10 @@ class Hub:
         """The user's sessions, oldest first."""
         return self._by_user.get(user_id, ())
 
+    def is_bound(self, user_id: UserId) -> bool:
+        """Whether the user has a session on this node. May be asked from any thread: one look into one dict."""
+        return user_id in self._by_user
+
     def on_commit(self, commit: Commit) -> None:
         """Offer a committed message to the bound devices of its recipients."""
         for user_id, position in commit.recipients:

@@ -321,6 +321,7 @@ class Session:
             return False
         if self.binding is not None:
             self.binding.feed.check()
+            self.gateway.verify_account(self)
         return True
 
     # ------------------------------------------------------------------ the end

@@ -10,6 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from openmimc.rest.documentation import documented
+
+PAGE = "Operation"
 READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
@@ -34,17 +37,26 @@ def health_pages(
         render_metrics: All metrics in Prometheus' text format.
     """
 
+    @documented(PAGE, "Whether the process runs", data_example="ok\n")
     @route("/healthz", http_method=READ, status_code=200, media_type=MediaType.TEXT)
     async def healthz() -> str:
         return "ok\n"
 
+    @documented(
+        PAGE,
+        "Whether the server can do its work now",
+        text="HTTP status 503 if it can not.",
+        data_example={"ready": True, "not_ready": {}},
+        statuses=(503,),
+    )
     @route("/readyz", http_method=READ, status_code=200)
     async def readyz() -> Response[Readiness]:
         not_ready = await check_ready()
         return Response(Readiness(not not_ready, not_ready), status_code=503 if not_ready else 200)
 
-    @route("/metrics", http_method=READ, status_code=200)
-    async def metrics() -> Response[bytes]:
-        return Response(render_metrics(), media_type=CONTENT_TYPE_LATEST)
+    @documented(PAGE, "Metrics in Prometheus' text format", data_example="openmimc_build_info 1.0\n")
+    @route("/metrics", http_method=READ, status_code=200, media_type=CONTENT_TYPE_LATEST)
+    async def metrics() -> bytes:
+        return render_metrics()
 
     return [healthz, readyz, metrics]

@@ -97,6 +97,18 @@ def query_values(request: ApiRequest, key: str) -> list[str]:
     return [value for name, value in pairs if name == key]
 
 
+def query_value(request: ApiRequest, key: str) -> str:
+    """The one value of a key of the query string, "" when absent.
+
+    Raises:
+        BadRequest: There are several, or the query string is no UTF-8.
+    """
+    values = query_values(request, key)
+    if len(values) > 1:
+        raise BadRequest(f"{key} is given more than once")
+    return values[0] if values else ""
+
+
 def split_accounts(accounts: str | list[str] | None) -> list[str]:
     """The names in a list of accounts: JSON strings as they are, or one text separated by commas.
 
@@ -131,6 +143,20 @@ def parse_user_id(field: str, value: Id) -> UserId:
     if number is None:
         raise BadRequest(f"{field} is no id")
     return UserId(number)
+
+
+def parse_number(field: str, value: Id) -> int:
+    """A time, count or sequence, 0 to 2**63 - 1, as a number or in decimal digits.
+
+    Raises:
+        BadRequest: It is no such number; the text names the field.
+    """
+    # int() takes blanks, signs, underscores and other scripts' digits; a number has digits alone.
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MAX_ID)):
+        value = int(value)
+    if isinstance(value, str) or not 0 <= value <= MAX_ID:
+        raise BadRequest(f"{field} is no whole number from 0 to {MAX_ID}")
+    return value
 
 
 def _parse_id(value: Id) -> int | None:

@@ -15,6 +15,7 @@ from litestar import HttpMethod, route
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
+from openmimc.rest.documentation import Query, documented
 from openmimc.rest.requests import ApiRequest, header_text, query_values
 
 LOOKUP_TIMEOUT_S = 0.7
@@ -111,6 +112,16 @@ class Resolver:
 def resolver_page(resolver: Resolver) -> HTTPRouteHandler:
     """The page that names the frontend's addresses."""
 
+    @documented(
+        "Frontend",
+        "Find the frontend's addresses",
+        text="SDKs ask this before they connect over TCP.",
+        query=(
+            Query("list", "Names to resolve, separated by commas.", "fe", is_required=False),
+            Query("type", "A kind of network; `wifi` is always answered as well.", "wifi", is_required=False),
+        ),
+        data_example={"S": "Ok", "R": {NETWORKS: {"fe": ["192.0.2.1:5222"]}}},
+    )
     @route("/gslb", http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200)
     async def resolve(request: ApiRequest) -> GslbAnswer:
         server = request.scope["server"]

@@ -12,7 +12,9 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from openmimc.domain.auth import Auth, TokenGrant
+from openmimc.errors import AccountBanned
 from openmimc.rest.answers import Answer, success
+from openmimc.rest.documentation import Caller, documented
 from openmimc.rest.requests import ApiRequest, Id, parse_app_id, read_json, require
 
 MIMC_CHID = 9
@@ -20,6 +22,20 @@ MIMC_CHID = 9
 
 REGION_BUCKET = 0
 """There is one region."""
+
+TOKEN_EXAMPLE = {
+    "appId": "2882303761517620813",
+    "appPackage": "im.chat",
+    "appAccount": "alice",
+    "miChid": MIMC_CHID,
+    "miUserId": "3312004879920128",
+    "miUserSecurityKey": "Hb0fWxpFOXLYTbKDnUvsLw==",
+    "token": "eyJhbGciOiJIUzI1NiJ9.eyJpYXQiOjE3MDB9.c2lnbmF0dXJl",
+    "feDomainName": "im.example.com",
+    "relayDomainName": "im.example.com",
+    "regionBucket": REGION_BUCKET,
+    "ppsMiotDomainName": "im.example.com",
+}
 
 
 class TokenRequest(Struct, frozen=True, rename="camel"):
@@ -74,6 +90,22 @@ def token_data(grant: TokenGrant, fe_domain: str) -> TokenData:
 def token_page(auth: Auth, fe_domain: str) -> HTTPRouteHandler:
     """The page that issues tokens; ``fe_domain`` is the name clients find the frontend by."""
 
+    @documented(
+        "Tokens",
+        "Get a token for a user",
+        text="The app's server hands the answer on unchanged. The account is created if need be.",
+        caller=Caller.APP_IN_BODY,
+        body=TokenRequest,
+        required=("appId", "appKey", "appSecret", "appAccount"),
+        body_example={
+            "appId": "2882303761517620813",
+            "appKey": "5391762043813",
+            "appSecret": "Zm9yIHRoZSBzYWtlIG9mIGl0IQ==",
+            "appAccount": "alice",
+        },
+        data_example=TOKEN_EXAMPLE,
+        errors=(AccountBanned,),
+    )
     @post("/api/account/token", status_code=200, response_headers={"cache-control": "no-store"})
     async def issue_token(request: ApiRequest) -> Answer[TokenData]:
         asked = await read_json(request, TokenRequest)

@@ -14,10 +14,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from openmimc.domain.auth import Auth
 from openmimc.domain.topics import Topics
-from openmimc.errors import BadRequest
+from openmimc.errors import (
+    BadRequest,
+    Forbidden,
+    MissingField,
+    NoSuchTopic,
+    NotAMember,
+    OwnerMayNotLeave,
+    TopicFull,
+)
 from openmimc.model.topic import Topic
 from openmimc.rest.answers import Answer, success
 from openmimc.rest.callers import Callers
+from openmimc.rest.documentation import Caller, Query, documented
 from openmimc.rest.requests import (
     ApiRequest,
     Id,
@@ -31,6 +40,22 @@ from openmimc.rest.requests import (
 
 APP = "/api/topic/{app_id:str}"
 TOPIC = APP + "/{topic_id:str}"
+
+PAGE = "Topics"
+INFO_EXAMPLE = {
+    "topicId": "8103265498034170",
+    "ownerUuid": "3312004879920128",
+    "ownerAccount": "alice",
+    "topicName": "tea",
+    "bulletin": "",
+}
+TOPIC_EXAMPLE = {
+    "topicInfo": INFO_EXAMPLE,
+    "members": [
+        {"uuid": "3312004879920128", "account": "alice"},
+        {"uuid": "5087700012345678", "account": "bob"},
+    ],
+}
 
 
 class CreateRequest(Struct, frozen=True, rename="camel"):
@@ -120,6 +145,17 @@ def topic_pages(auth: Auth, topics: Topics) -> list[HTTPRouteHandler]:
     """
     callers = Callers(auth)
 
+    @documented(
+        PAGE,
+        "Create a topic",
+        text="The caller becomes its owner. Accounts that nobody has seen before are created.",
+        caller=Caller.USER,
+        body=CreateRequest,
+        required=("topicName",),
+        body_example={"topicName": "tea", "accounts": "bob"},
+        data_example=TOPIC_EXAMPLE,
+        errors=(Forbidden, TopicFull),
+    )
     @post(APP, status_code=200)
     async def create(request: ApiRequest, app_id: FromPath[str]) -> Answer[TopicData]:
         asked = await read_json(request, CreateRequest)
@@ -129,16 +165,36 @@ def topic_pages(auth: Auth, topics: Topics) -> list[HTTPRouteHandler]:
         topic = await topics.create(caller, name=name, accounts=accounts, extra=asked.extra or "")
         return success(topic_data(topic))
 
+    @documented(
+        PAGE,
+        "Show a topic",
+        text="For its members.",
+        caller=Caller.USER,
+        data_example=TOPIC_EXAMPLE,
+        errors=(NoSuchTopic, NotAMember),
+    )
     @get(TOPIC)
     async def show(request: ApiRequest, app_id: FromPath[str], topic_id: FromPath[str]) -> Answer[TopicData]:
         caller = await callers.identify(request, app_id)
         return success(topic_data(await topics.get(caller, parse_topic_id(topic_id))))
 
+    @documented(PAGE, "List the topics that the caller is in", caller=Caller.USER, data_example=[INFO_EXAMPLE])
     @get(APP + "/account")
     async def list_mine(request: ApiRequest, app_id: FromPath[str]) -> Answer[list[TopicInfo]]:
         caller = await callers.identify(request, app_id)
         return success([topic_info(topic) for topic in await topics.list_mine(caller)])
 
+    @documented(
+        PAGE,
+        "Add members",
+        text="For any member. All the accounts are added, or none.",
+        caller=Caller.USER,
+        body=InviteRequest,
+        required=("accounts",),
+        body_example={"accounts": "bob"},
+        data_example=TOPIC_EXAMPLE,
+        errors=(NoSuchTopic, NotAMember, TopicFull),
+    )
     @post(TOPIC + "/accounts", status_code=200)
     async def invite(request: ApiRequest, app_id: FromPath[str], topic_id: FromPath[str]) -> Answer[TopicData]:
         asked = await read_json(request, InviteRequest)
@@ -146,17 +202,44 @@ def topic_pages(auth: Auth, topics: Topics) -> list[HTTPRouteHandler]:
         caller = await callers.identify(request, app_id)
         return success(topic_data(await topics.invite(caller, parse_topic_id(topic_id), accounts)))
 
+    @documented(
+        PAGE,
+        "Leave a topic",
+        text="For members, the owner excepted. The answer shows the topic without the leaver.",
+        caller=Caller.USER,
+        data_example=TOPIC_EXAMPLE,
+        errors=(NoSuchTopic, NotAMember, OwnerMayNotLeave),
+    )
     @delete(TOPIC + "/account", status_code=200)
     async def leave(request: ApiRequest, app_id: FromPath[str], topic_id: FromPath[str]) -> Answer[TopicData]:
         caller = await callers.identify(request, app_id)
         return success(topic_data(await topics.leave(caller, parse_topic_id(topic_id))))
 
+    @documented(
+        PAGE,
+        "Remove members",
+        text="For the owner. Accounts that are not in the topic are passed over.",
+        caller=Caller.USER,
+        query=(Query("accounts", "Names separated by commas.", "dave,erin"),),
+        data_example=TOPIC_EXAMPLE,
+        errors=(Forbidden, MissingField, NoSuchTopic, NotAMember),
+    )
     @delete(TOPIC + "/accounts", status_code=200)
     async def kick(request: ApiRequest, app_id: FromPath[str], topic_id: FromPath[str]) -> Answer[TopicData]:
         accounts = [name for value in query_values(request, "accounts") for name in split_accounts(value)]
         caller = await callers.identify(request, app_id)
         return success(topic_data(await topics.kick(caller, parse_topic_id(topic_id), accounts)))
 
+    @documented(
+        PAGE,
+        "Change a topic or hand it over",
+        text="For the owner. What is absent stays as it is; the new owner must be a member.",
+        caller=Caller.USER,
+        body=UpdateRequest,
+        body_example={"topicName": "tea", "bulletin": ""},
+        data_example=TOPIC_EXAMPLE,
+        errors=(Forbidden, MissingField, NoSuchTopic, NotAMember),
+    )
     @put(TOPIC)
     async def update(request: ApiRequest, app_id: FromPath[str], topic_id: FromPath[str]) -> Answer[TopicData]:
         asked = await read_json(request, UpdateRequest)
@@ -176,6 +259,14 @@ def topic_pages(auth: Auth, topics: Topics) -> list[HTTPRouteHandler]:
         )
         return success(topic_data(topic))
 
+    @documented(
+        PAGE,
+        "Dismiss a topic",
+        text="For the owner. Messages that already lie in inboxes are still delivered.",
+        caller=Caller.USER,
+        message="success!",
+        errors=(Forbidden, NoSuchTopic, NotAMember),
+    )
     @delete(TOPIC, status_code=200)
     async def dismiss(request: ApiRequest, app_id: FromPath[str], topic_id: FromPath[str]) -> Answer[None]:
         caller = await callers.identify(request, app_id)

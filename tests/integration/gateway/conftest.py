@@ -41,10 +41,11 @@ class RunningGateway:
         self.apps = Apps(self.store, self.clock)
         self.auth = Auth(self.apps, self.store, bytes(32), self.clock)
         self.topics = Topics(self.store, self.store)
+        self.messages = Messages(self.store, self.apps, bus, clock=self.clock)
         self.gateway = Gateway(
             auth=self.auth,
             apps=self.apps,
-            messages=Messages(self.store, self.apps, bus),
+            messages=self.messages,
             store=self.store,
             bus=bus,
             clock=self.clock,

@@ -7,8 +7,10 @@ import asyncio
 import msgspec
 import pytest
 
+from openmimc.domain.ports import SweepCursor
 from openmimc.errors import LocalProtocolError
 from openmimc.model.app import App
+from openmimc.model.ids import UserId
 from openmimc.wire.events import (
     BindResponse,
     Conn,
@@ -292,6 +294,29 @@ async def test_a_rotated_secret_ends_the_sessions_of_its_app_alone(server: Runni
     await csharp.expect_closed()
     assert not [event for event in csharp.events if isinstance(event, Kick)]
     await bystander.expect_silence(Kick)
+
+
+async def test_a_temporary_account_that_was_swept_away_ends_its_sessions(server: RunningGateway) -> None:
+    app = await server.new_app(uuidTTL=60)
+    old = await server.login(app, "guest")
+    server.clock.advance(30_000)
+    young = await server.login(app, "other")
+    server.clock.advance(31_000)
+    cursor = SweepCursor()
+    while not cursor.is_done:
+        cursor = await server.store.sweep(cursor, 100)
+
+    for client in (old, young):
+        assert client.conn.identity is not None
+        for session in server.gateway.hub.sessions_of(UserId(client.conn.identity.user_id)):
+            session.check(server.gateway.now_s)
+
+    assert (await old.expect(Kick)).reason == "invalid-token"
+    await young.expect_silence(Kick)
+    again = await server.login(app, "guest")
+    assert again.conn.identity is not None
+    assert old.conn.identity is not None
+    assert again.conn.identity.user_id != old.conn.identity.user_id
 
 
 async def test_a_deleted_app_ends_its_sessions(server: RunningGateway, app: App) -> None:

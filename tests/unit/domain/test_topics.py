@@ -52,7 +52,7 @@ class RacingStore(MemoryStore):
             await asyncio.sleep(0)
 
 
-def make_app(app_id: int, limit: int = LIMIT) -> App:
+def make_app(app_id: int, limit: int = LIMIT, *, lifetime_s: int = 0) -> App:
     return App(
         app_id=AppId(app_id),
         name="chat",
@@ -61,7 +61,7 @@ def make_app(app_id: int, limit: int = LIMIT) -> App:
         secret_hash=b"",
         key_generation=1,
         created_ms=0,
-        settings=AppSettings(topicMemberCount=limit),
+        settings=AppSettings(topicMemberCount=limit, uuidTTL=lifetime_s),
     )
 
 
@@ -657,3 +657,32 @@ async def test_after_any_calls_a_topic_is_sound_and_as_a_plain_model_says(
         assert names(topic)[0] == topic.owner.account == owner
         assert len(topic.members) == len(members)
         assert set(names(topic)) == members
+
+
+# ------------------------------------------------------------------ temporary accounts
+
+
+async def test_temporary_accounts_make_no_topics(room: Room) -> None:
+    """Their topics would be left without an owner."""
+    alice = await room.user("alice", make_app(1, lifetime_s=60))
+
+    with pytest.raises(Forbidden, match="uuidTTL"):
+        await room.topics.create(alice, name="tea", accounts=["bob"])
+
+    assert await room.topics.list_mine(alice) == ()
+    assert not await room.exists("bob")
+
+
+async def test_no_topic_is_handed_to_a_temporary_account(room: Room) -> None:
+    """Nor anything else changed by such an update; other updates are fine."""
+    topic_id = await room.topic("alice", "bob")
+    alice = await room.user("alice", make_app(1, lifetime_s=60))
+    bob = await room.user("bob")
+
+    with pytest.raises(Forbidden, match="uuidTTL"):
+        await room.topics.update(alice, topic_id, owner_account="bob", name="coffee")
+    with pytest.raises(Forbidden, match="uuidTTL"):
+        await room.topics.update(alice, topic_id, owner_id=bob.account.user_id)
+    topic = await room.stored(topic_id)
+    assert (topic.owner.account, topic.name) == ("alice", "tea")
+    assert (await room.topics.update(alice, topic_id, name="cocoa")).name == "cocoa"

@@ -9,8 +9,14 @@ from typing import Any
 import httpx
 from litestar.types import ASGIApp
 
+from openmimc.bus.local import LocalBus
 from openmimc.domain.apps import Apps
 from openmimc.domain.auth import Auth
+from openmimc.domain.blacklist import Blacklist
+from openmimc.domain.callbacks import Callbacks
+from openmimc.domain.contacts import Contacts
+from openmimc.domain.history import History
+from openmimc.domain.messages import Messages
 from openmimc.domain.ports import AccountStore, AppStore, TopicStore
 from openmimc.domain.topics import Topics
 from openmimc.model.app import Account, App
@@ -94,10 +100,17 @@ class World:
         self.apps = Apps(app_store, clock)
         self.auth = Auth(self.apps, accounts, SERVER_KEY, clock)
         self.topics = Topics(topic_store, accounts)
+        self.bus = LocalBus()
+        self.messages = Messages(store, self.apps, self.bus, clock=clock)
         self.api: ASGIApp = build_api(
             auth=self.auth,
             apps=self.apps,
             topics=self.topics,
+            messages=self.messages,
+            history=History(store, accounts, topic_store, clock),
+            contacts=Contacts(store, accounts, clock),
+            blacklist=Blacklist(store, accounts),
+            callbacks=Callbacks(store, self.apps, clock),
             fe_domain=FE_DOMAIN,
             resolver=resolver or Resolver("", TCP_PORT),
             check_ready=check_ready,
