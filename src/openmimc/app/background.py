@@ -1,4 +1,4 @@
-"""What the server does now and then: retention, and learning of apps that other processes changed.
+"""What the server does now and then: retention, counting, and learning of apps that other processes changed.
 
 Each loop lives as long as the server. What fails is logged and tried again at the next turn.
 """
@@ -12,12 +12,17 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from openmimc.domain.apps import Apps
-from openmimc.domain.ports import SweepCursor, SweepStore
+from openmimc.domain.ports import CallbackStore, SweepCursor, SweepStore
 from openmimc.errors import Unavailable
+from openmimc.model.callback import CallbackState
+from openmimc.model.ids import AppId
+from openmimc.webhook import WebhookStats
 
 log = structlog.get_logger(__name__)
 
 REFRESH_APPS_EVERY_S = 1.0
+COUNT_CALLBACKS_EVERY_S = 10.0
+"""As old may the numbers of the metrics be; monitoring asks about as often."""
 SWEEP_EVERY_S = 600.0
 """Pause between two rounds. Retention is counted in days, so rounds need not follow closely."""
 SWEEP_STEP_LIMIT = 200
@@ -74,3 +79,22 @@ async def sweep(store: SweepStore, *, sleep: Sleep = asyncio.sleep) -> None:
         else:
             took_s = time.monotonic() - started
             await sleep(max(SWEEP_PAUSE_MIN_S, took_s * SWEEP_PAUSE_FACTOR))
+
+
+async def count_callbacks(store: CallbackStore, stats: WebhookStats, *, sleep: Sleep = asyncio.sleep) -> None:
+    """Keep the numbers of waiting and dead callbacks like those in the store, for ever."""
+    while True:
+        try:
+            counts = await store.count_callbacks()
+        except Unavailable as exc:
+            log.warning("callbacks_not_counted", reason=str(exc))
+        except Exception:
+            log.exception("callbacks_not_counted")
+        else:
+            stats.waiting = _sum(counts, CallbackState.WAITING)
+            stats.dead = _sum(counts, CallbackState.DEAD)
+        await sleep(COUNT_CALLBACKS_EVERY_S)
+
+
+def _sum(counts: dict[tuple[AppId, CallbackState], int], wanted: CallbackState) -> int:
+    return sum(count for (_, state), count in counts.items() if state is wanted)

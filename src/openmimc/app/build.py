@@ -16,7 +16,11 @@ from openmimc.app.readiness import Readiness
 from openmimc.bus.local import LocalBus
 from openmimc.domain.apps import Apps
 from openmimc.domain.auth import Auth
+from openmimc.domain.blacklist import Blacklist
+from openmimc.domain.callbacks import Callbacks
 from openmimc.domain.clock import SystemClock
+from openmimc.domain.contacts import Contacts
+from openmimc.domain.history import History
 from openmimc.domain.messages import Messages
 from openmimc.domain.ports import Clock
 from openmimc.domain.topics import Topics
@@ -24,6 +28,8 @@ from openmimc.gateway import Gateway, GatewayLimits
 from openmimc.rest.app import build_api
 from openmimc.rest.resolver import Resolver
 from openmimc.store.sqlite import SqliteStore
+from openmimc.webhook import Dispatcher, Sender
+from openmimc.webhook.dispatcher import IN_ALL
 
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
@@ -33,12 +39,15 @@ class Node(Struct, frozen=True):
 
     Attributes:
         store: Open; whoever built the node closes it, last.
+        sender: Carries the dispatcher's callbacks; closed after the dispatcher.
     """
 
     store: SqliteStore
     apps: Apps
     auth: Auth
     gateway: Gateway
+    dispatcher: Dispatcher
+    sender: Sender
     admission: Admission
     api: ASGIApp
     readiness: Readiness
@@ -71,25 +80,33 @@ def build_node(
     bus = LocalBus()
     apps = Apps(store, clock)
     auth = Auth(apps, store, server_key, clock)
-    messages = Messages(store, apps, bus)
+    sender = Sender(allow_private=config.callbacks_allow_private, max_connections=IN_ALL)
+    dispatcher = Dispatcher(store, apps.find, sender.post, clock)
+    messages = Messages(store, apps, bus, clock=clock, webhooks=dispatcher)
     limits = GatewayLimits(
         conn_timeout_s=config.conn_timeout_s,
         handshaken_timeout_s=config.handshaken_timeout_s,
         bound_timeout_s=config.bound_timeout_s,
     )
     gateway = Gateway(auth=auth, apps=apps, messages=messages, store=store, bus=bus, clock=clock, limits=limits)
+    store.set_presence(gateway.hub)
     admission = Admission(max_connections, gateway.stats.connections.total)
     readiness = Readiness(store.check_ready, time.monotonic)
     api = build_api(
         auth=auth,
         apps=apps,
         topics=Topics(store, store),
+        messages=messages,
+        history=History(store, store, store, clock),
+        contacts=Contacts(store, store, clock),
+        blacklist=Blacklist(store, store),
+        callbacks=Callbacks(store, apps, clock),
         fe_domain=frontend_name(config),
         resolver=Resolver(config.public_host, tcp_port),
         check_ready=readiness.check,
-        render_metrics=Metrics(gateway.stats, store.stats, admission).render,
+        render_metrics=Metrics(gateway.stats, store.stats, dispatcher.stats, admission).render,
     )
-    return Node(store, apps, auth, gateway, admission, api, readiness)
+    return Node(store, apps, auth, gateway, dispatcher, sender, admission, api, readiness)
 
 
 def frontend_name(config: Config) -> str:

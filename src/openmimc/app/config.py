@@ -141,6 +141,15 @@ class Config(Struct, frozen=True, kw_only=True):
         _about("Limits", "How long a stopping server waits for what is under way.", "seconds"),
     ] = 5.0
 
+    callbacks_allow_private: Annotated[
+        bool,
+        _about(
+            "Callbacks",
+            "Whether callbacks may go to addresses of this machine and of private networks. Turn it off where "
+            "strangers set the addresses of their apps' callbacks.",
+        ),
+    ] = True
+
     log_format: Annotated[
         Literal["auto", "human", "json"],
         _about("Logs", "Form of the log on stderr. auto: human on a terminal, JSON lines elsewhere."),

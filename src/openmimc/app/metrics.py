@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 import openmimc
 from openmimc.app.admission import Admission
 from openmimc.gateway import GatewayStats
+from openmimc.webhook import WebhookStats
 
 
 class HistogramNumbers(Protocol):
@@ -80,9 +81,11 @@ class StoreNumbers(Protocol):
 class Metrics:
     """Everything the server tells about itself."""
 
-    def __init__(self, gateway: GatewayStats, store: StoreNumbers, admission: Admission) -> None:
+    def __init__(
+        self, gateway: GatewayStats, store: StoreNumbers, webhook: WebhookStats, admission: Admission
+    ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Rooms(gateway, store, admission))
+        self._registry.register(_Rooms(gateway, store, webhook, admission))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -93,9 +96,12 @@ class Metrics:
 
 
 class _Rooms(Collector):
-    def __init__(self, gateway: GatewayStats, store: StoreNumbers, admission: Admission) -> None:
+    def __init__(
+        self, gateway: GatewayStats, store: StoreNumbers, webhook: WebhookStats, admission: Admission
+    ) -> None:
         self._gateway = gateway
         self._store = store
+        self._webhook = webhook
         self._admission = admission
 
     def describe(self) -> Iterable[Metric]:
@@ -105,6 +111,7 @@ class _Rooms(Collector):
         yield InfoMetricFamily("openmimc_build", "Which program this is.", {"version": openmimc.__version__})
         yield from self._collect_gateway(self._gateway)
         yield from self._collect_store(self._store)
+        yield from self._collect_webhook(self._webhook)
 
     def _collect_gateway(self, stats: GatewayStats) -> Iterator[Metric]:
         connections = GaugeMetricFamily(
@@ -196,6 +203,25 @@ class _Rooms(Collector):
             "Time from a transaction's start until it was on disk.",
             stats.commit_seconds,
         )
+
+    def _collect_webhook(self, stats: WebhookStats) -> Iterator[Metric]:
+        yield _counters(
+            "openmimc_callback_attempts", "Attempts to deliver a callback, by result.", "result", stats.attempts
+        )
+        yield _counter(
+            "openmimc_callbacks_given_up", "Callbacks that were dead after their last attempt.", stats.died
+        )
+        yield GaugeMetricFamily(
+            "openmimc_callbacks_in_flight",
+            "Attempts to deliver a callback that are under way.",
+            stats.in_flight,
+        )
+        callbacks = GaugeMetricFamily(
+            "openmimc_callbacks", "Callbacks that have not arrived, by state.", labels=["state"]
+        )
+        callbacks.add_metric(["waiting"], stats.waiting)
+        callbacks.add_metric(["dead"], stats.dead)
+        yield callbacks
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

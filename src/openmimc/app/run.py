@@ -1,7 +1,8 @@
 """Runs the server: starts everything, tells that it is ready, and stops in the order that loses nothing.
 
 start: directory, its lock, key, certificate, sockets; then the store; then accept
-stop:  accept no more; finish what clients sent; close connections; close the store; give the directory back
+stop:  accept no more; finish what clients sent, and callbacks under way; close connections; close the store;
+       give the directory back
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import resource
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -37,6 +39,10 @@ OnReady = Callable[[Address, Address], None]
 """Told the addresses of the HTTP and of the plain TCP port."""
 
 TLS_HANDSHAKE_TIMEOUT_S = 10.0
+
+THREAD_SWITCH_S = 200e-6
+"""How long a thread may keep the interpreter while another wants it. The store's writer asks for it some thirty
+times per transaction, and Python's 5 ms each time are what a message would wait beside a busy event loop."""
 FILES_BESIDE_CONNECTIONS = 256
 """Store, listeners, HTTP: file descriptors that are no client connections."""
 
@@ -51,6 +57,7 @@ def run_server(config: Config) -> None:
         KeyboardInterrupt: It was told a second time to stop, by SIGINT.
     """
     configure_logs(log_format=config.log_format, level=config.log_level)
+    sys.setswitchinterval(THREAD_SWITCH_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve_until_signalled(config))
 
@@ -110,6 +117,7 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
             max_connections=max_connections,
         )
         stack.push_async_callback(node.store.aclose)
+        stack.push_async_callback(node.sender.aclose)
         await node.apps.refresh()
         await node.gateway.start()
         doors = await _open_doors(
@@ -120,6 +128,7 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
             grace_s=config.drain_grace_s,
         )
         stack.push_async_callback(_close_doors, config, node, doors)
+        node.dispatcher.start()
         server = _describe(config, sockets)
         data_dir.announce(server)
         stack.callback(data_dir.withdraw)
@@ -130,6 +139,7 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
             tasks = [
                 group.create_task(background.refresh_apps(node.apps, on_change=node.gateway.enforce_apps)),
                 group.create_task(background.sweep(node.store)),
+                group.create_task(background.count_callbacks(node.store, node.dispatcher.stats)),
                 group.create_task(_reload_certificate(certificate, reload)),
                 group.create_task(doors.http.main_loop()),
             ]
@@ -216,10 +226,17 @@ async def _open_doors(
 
 
 async def _close_doors(config: Config, node: Node, doors: _Doors) -> None:
-    """Let nobody in any more, finish what is under way, close all connections."""
+    """Let nobody in any more, finish what is under way, close all connections.
+
+    Callbacks of what is committed meanwhile stay in the outbox for the next start.
+    """
     node.readiness.is_stopping = True
     doors.close()
-    await asyncio.gather(node.gateway.drain(config.drain_grace_s), doors.http.shutdown())
+    await asyncio.gather(
+        node.gateway.drain(config.drain_grace_s),
+        doors.http.shutdown(),
+        node.dispatcher.aclose(config.drain_grace_s),
+    )
 
 
 async def _reload_certificate(certificate: Certificate | None, reload: asyncio.Event) -> None:

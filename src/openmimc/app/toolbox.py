@@ -9,15 +9,20 @@ from msgspec import Struct
 
 from openmimc.app.data_dir import DataDir
 from openmimc.domain.apps import Apps
+from openmimc.domain.callbacks import PAGE_MAX, Callbacks
 from openmimc.domain.clock import SystemClock
 from openmimc.domain.ports import Clock, Store
 from openmimc.store.sqlite import SqliteStore
+
+CALLBACKS_PAGE_MAX = PAGE_MAX
+"""Most callbacks that one listing gives."""
 
 
 class Toolbox(Struct, frozen=True):
     """What a command may use."""
 
     apps: Apps
+    callbacks: Callbacks
     store: Store
     clock: Clock
 
@@ -41,6 +46,7 @@ async def open_toolbox(data_dir: DataDir, *, create: bool = False) -> AsyncItera
     clock = SystemClock()
     store = SqliteStore.open(data_dir.database_file(), clock=clock)
     try:
-        yield Toolbox(Apps(store, clock), store, clock)
+        apps = Apps(store, clock)
+        yield Toolbox(apps, Callbacks(store, apps, clock), store, clock)
     finally:
         await store.aclose()

@@ -22,7 +22,7 @@ from openmimc.cli.places import (
     data_dir_at,
 )
 from openmimc.errors import BadRequest
-from openmimc.model.app import App, Credentials
+from openmimc.model.app import App, AppSettings, Credentials
 from openmimc.model.ids import AppId
 
 T = TypeVar("T")
@@ -96,14 +96,32 @@ def change_settings(
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     as_json: JsonOption = False,
 ) -> None:
-    """Change settings of an app: all of them, or none if one does not fit."""
+    """Change settings of an app: all of them, or none if one does not fit.
+
+    A secret that is made for callbacks is shown this once; later on app show says only that there is one.
+    """
     wanted = {}
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
             raise BadRequest(f"{change!r} is not of the form KEY=VALUE")
         wanted[key] = value
-    show(with_toolbox(data_dir, lambda tools: tools.apps.change_settings(app_id, wanted)), as_json=as_json)
+
+    async def change_all(tools: Toolbox) -> tuple[App, str]:
+        before = (await tools.apps.get_app(app_id)).settings.callback_secret
+        app = await tools.apps.change_settings(app_id, wanted)
+        secret = app.settings.callback_secret
+        # One that the operator has just typed is known to them, and need not stand on the screen again.
+        return app, "" if secret in (before, wanted.get("callback_secret")) else secret
+
+    app, made_secret = with_toolbox(data_dir, change_all)
+    if as_json:
+        print_json(describe(app) | ({"callbackSecret": made_secret} if made_secret else {}))
+        return
+    show(app, as_json=False)
+    if made_secret:
+        print_fields({"callback_secret": made_secret})
+        typer.echo("Keep the callback secret: it signs callbacks, and is shown this once.", err=True)
 
 
 @apps_command.command("rotate-secret")
@@ -166,11 +184,11 @@ def show_credentials(app: App, secret: str, *, as_json: bool) -> None:
 
 
 def show(app: App, *, as_json: bool) -> None:
-    """Show everything of an app but its secret, which is not kept."""
+    """Show everything of an app but its secrets."""
     if as_json:
         print_json(describe(app))
         return
-    settings = msgspec.structs.asdict(app.settings)
+    settings = msgspec.structs.asdict(_masked(app.settings))
     heads = {
         "appId": app.app_id,
         "name": app.name,
@@ -189,8 +207,13 @@ def describe(app: App) -> dict[str, object]:
         "appPackage": app.package,
         "appName": app.name,
         "createdMs": str(app.created_ms),
-        "settings": app.settings,
+        "settings": _masked(app.settings),
     }
+
+
+def _masked(settings: AppSettings) -> AppSettings:
+    """The settings, with no more of the callback secret than whether there is one."""
+    return msgspec.structs.replace(settings, callback_secret="set" if settings.callback_secret else "")
 
 
 def _date(app: App) -> str:

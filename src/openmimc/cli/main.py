@@ -10,6 +10,7 @@ import typer
 import openmimc
 from openmimc.app.errors import StartupError
 from openmimc.cli.apps import apps_command
+from openmimc.cli.callbacks import callbacks_command
 from openmimc.cli.chat_command import chat
 from openmimc.cli.output import USAGE_ERROR, fail
 from openmimc.cli.serve import serve, with_flags
@@ -30,6 +31,7 @@ cli = typer.Typer(
 )
 cli.command("serve")(with_flags(serve))
 cli.add_typer(apps_command, name="app")
+cli.add_typer(callbacks_command, name="callbacks")
 cli.command("token")(print_token)
 cli.command("chat")(chat)
 

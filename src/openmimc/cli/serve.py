@@ -55,8 +55,8 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    is_switch = option.default is False
-    default = "" if option.default in (None, "", False) else f" [default: {option.default}]"
+    is_switch = isinstance(option.default, bool)
+    default = "" if option.default in (None, "", False) else f" [default: {_spell(option.default)}]"
     info = typer.Option(
         f"{option.flag}/--no-{option.flag[2:]}" if is_switch else option.flag,
         metavar=None if is_switch else _metavar(option),
@@ -68,6 +68,10 @@ def _parameter(option: Option) -> inspect.Parameter:
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[wanted, info]
     )
+
+
+def _spell(default: object) -> str:
+    return "on" if default is True else str(default)
 
 
 def _metavar(option: Option) -> str:

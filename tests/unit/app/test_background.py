@@ -9,6 +9,9 @@ from openmimc.app import background
 from openmimc.domain.apps import Apps
 from openmimc.domain.ports import AppsSnapshot, SweepCursor
 from openmimc.errors import Unavailable
+from openmimc.model.callback import CallbackState
+from openmimc.model.ids import AppId
+from openmimc.webhook import WebhookStats
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
 
@@ -152,3 +155,46 @@ async def test_a_failed_refresh_is_tried_again(clock: FakeClock, error: Exceptio
 
     assert apps.version is not None
     assert told == [None]
+
+
+class CountedStore:
+    """A store whose callbacks are as many as the test says."""
+
+    def __init__(self, *outcomes: dict[tuple[AppId, CallbackState], int] | Exception) -> None:
+        self._outcomes = list(outcomes)
+
+    async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def test_callbacks_are_counted_over_all_apps() -> None:
+    stats = WebhookStats()
+    store = CountedStore(
+        {
+            (AppId(1), CallbackState.WAITING): 3,
+            (AppId(2), CallbackState.WAITING): 4,
+            (AppId(2), CallbackState.DEAD): 5,
+        }
+    )
+
+    with pytest.raises(Enough):
+        await background.count_callbacks(store, stats, sleep=Naps(end_after=1))  # type: ignore[arg-type] # The one method it needs.
+
+    assert (stats.waiting, stats.dead) == (7, 5)
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("disk full"), RuntimeError("a bug")])
+async def test_a_count_that_fails_leaves_the_last_one_and_is_repeated(trouble: Exception) -> None:
+    stats = WebhookStats()
+    one = {(AppId(1), CallbackState.WAITING): 1}
+    seen: list[int] = []
+    naps = Naps(end_after=3, between=lambda nap: seen.append(stats.waiting))
+
+    with pytest.raises(Enough):
+        await background.count_callbacks(CountedStore(one, trouble, {}), stats, sleep=naps)  # type: ignore[arg-type] # The one method it needs.
+
+    assert seen == [1, 1]
+    assert stats.waiting == 0

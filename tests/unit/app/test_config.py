@@ -32,6 +32,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "handshaken_timeout_s": seconds,
     "bound_timeout_s": seconds,
     "drain_grace_s": seconds,
+    "callbacks_allow_private": st.booleans(),
     "log_format": st.sampled_from(["auto", "human", "json"]),
     "log_level": st.sampled_from(["debug", "info", "warning", "error"]),
     "demo_app": st.booleans(),

@@ -7,13 +7,31 @@ from openmimc.app.admission import Admission
 from openmimc.app.metrics import Metrics
 from openmimc.gateway import GatewayStats
 from openmimc.store.sqlite.stats import StoreStats
+from openmimc.webhook import WebhookStats
+
+
+def make_metrics(
+    gateway: GatewayStats | None = None,
+    store: StoreStats | None = None,
+    webhook: WebhookStats | None = None,
+    admission: Admission | None = None,
+) -> Metrics:
+    return Metrics(
+        gateway or GatewayStats(),
+        store or StoreStats(),
+        webhook or WebhookStats(),
+        admission or Admission(1, lambda: 0),
+    )
 
 
 def render(
-    gateway: GatewayStats | None = None, store: StoreStats | None = None
+    gateway: GatewayStats | None = None,
+    store: StoreStats | None = None,
+    webhook: WebhookStats | None = None,
+    admission: Admission | None = None,
 ) -> dict[tuple[str, ...], float]:
     """Samples by name and sorted labels: ("openmimc_binds_total", "reason=x", "result=refused")."""
-    metrics = Metrics(gateway or GatewayStats(), store or StoreStats(), Admission(1, lambda: 0))
+    metrics = make_metrics(gateway, store, webhook, admission)
     samples = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:
@@ -22,7 +40,7 @@ def render(
 
 
 def test_every_metric_of_ours_says_what_it_counts() -> None:
-    text = Metrics(GatewayStats(), StoreStats(), Admission(1, lambda: 0)).render().decode()
+    text = make_metrics().render().decode()
 
     families = [f for f in text_string_to_metric_families(text) if f.name.startswith("openmimc_")]
 
@@ -91,6 +109,22 @@ def test_connections_turned_away_are_told() -> None:
     admission = Admission(1, lambda: 1)
     admission.turned_away = 4
 
-    text = Metrics(GatewayStats(), StoreStats(), admission).render().decode()
+    samples = render(admission=admission)
 
-    assert "\nopenmimc_connections_turned_away_total 4.0\n" in text
+    assert samples["openmimc_connections_turned_away_total",] == 4
+
+
+def test_callbacks_are_told_by_state_and_attempts_by_result() -> None:
+    webhook = WebhookStats()
+    webhook.attempts["delivered"] += 5
+    webhook.attempts["timeout"] += 2
+    webhook.died, webhook.in_flight, webhook.waiting, webhook.dead = 1, 3, 7, 4
+
+    samples = render(webhook=webhook)
+
+    assert samples["openmimc_callback_attempts_total", "result=delivered"] == 5
+    assert samples["openmimc_callback_attempts_total", "result=timeout"] == 2
+    assert samples["openmimc_callbacks_given_up_total",] == 1
+    assert samples["openmimc_callbacks_in_flight",] == 3
+    assert samples["openmimc_callbacks", "state=waiting"] == 7
+    assert samples["openmimc_callbacks", "state=dead"] == 4

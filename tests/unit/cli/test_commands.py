@@ -205,6 +205,52 @@ def test_a_bad_setting_is_refused_and_no_other_set(
     assert json.loads(openmimc_command("app", "show", app["appId"], "--json").out)["settings"]["inboxTime"] == 7
 
 
+def test_a_callback_secret_that_is_made_is_shown_once(openmimc_command: Run, app: dict[str, str]) -> None:
+    made = openmimc_command("app", "set", app["appId"], "offline_callback_url=http://127.0.0.1:1/", "--json")
+    secret = json.loads(made.out)["callbackSecret"]
+    later = [
+        openmimc_command("app", "set", app["appId"], "instant_callback_url=http://127.0.0.1:2/", "--json"),
+        openmimc_command("app", "show", app["appId"], "--json"),
+        openmimc_command("app", "list", "--json"),
+        openmimc_command("app", "show", app["appId"]),
+    ]
+
+    assert len(secret) >= 40
+    assert json.loads(made.out)["settings"]["callback_secret"] == "set"
+    assert json.loads(later[1].out)["settings"]["callback_secret"] == "set"
+    assert all(secret not in done.out + done.err for done in later)
+
+
+def test_people_are_shown_a_made_callback_secret_too(openmimc_command: Run, app: dict[str, str]) -> None:
+    done = openmimc_command("app", "set", app["appId"], "offline_callback_url=http://127.0.0.1:1/")
+
+    last = done.out.splitlines()[-1].split()
+    assert last[0] == "callback_secret"
+    assert len(last[1]) >= 40
+    assert "shown this once" in done.err
+
+
+def test_a_callback_secret_of_ones_own_is_never_shown(openmimc_command: Run, app: dict[str, str]) -> None:
+    own = "sixteen-letters-or-more"
+
+    done = [
+        openmimc_command(
+            "app", "set", app["appId"], f"callback_secret={own}", "offline_callback_url=http://e/", *form
+        )
+        for form in ((), ("--json",))
+    ]
+
+    assert [entry.code for entry in done] == [0, 0]
+    assert all(own not in entry.out + entry.err for entry in done)
+
+
+def test_without_callbacks_there_is_no_secret(openmimc_command: Run, app: dict[str, str]) -> None:
+    assert (
+        json.loads(openmimc_command("app", "show", app["appId"], "--json").out)["settings"]["callback_secret"]
+        == ""
+    )
+
+
 def test_rotate_secret_gives_another_one(openmimc_command: Run, app: dict[str, str]) -> None:
     rotated = json.loads(openmimc_command("app", "rotate-secret", app["appId"], "--json").out)
 
@@ -253,6 +299,8 @@ def test_token_prints_the_token_services_answer(openmimc_command: Run, app: dict
         ("app", "rotate-secret", "12"),
         ("app", "delete", "12", "--yes"),
         ("token", "12", "alice"),
+        ("callbacks", "list", "12"),
+        ("callbacks", "replay", "12", "--all"),
     ],
 )
 def test_an_unknown_app_is_one_line(openmimc_command: Run, data_dir: Path, arguments: tuple[str, ...]) -> None:
