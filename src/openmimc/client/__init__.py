@@ -1,10 +1,21 @@
-"""The Python SDK: log in as a user, send and receive, stay connected.
+"""The Python SDK: log in as a user, send and receive, stay connected; or call the API as an app's server.
 
 Speaks the same protocol as the other SDKs, through the same ``openmimc.wire`` as the server; of the server
 itself it knows nothing.
 """
 
+from openmimc.client.app_results import (
+    Contact,
+    HistoryMessage,
+    LastMessage,
+    PushReceipt,
+    Topic,
+    TopicInfo,
+    TopicMember,
+)
+from openmimc.client.app_server import AppServer
 from openmimc.client.errors import (
+    ApiError,
     ClientError,
     ConnectionLost,
     Kicked,
@@ -16,15 +27,21 @@ from openmimc.client.errors import (
     SendTimedOut,
     TokenRefused,
     TokenUnavailable,
+    UnexpectedAnswer,
 )
 from openmimc.client.messages import Message, SendReceipt, Status
 from openmimc.client.settings import Settings
 from openmimc.client.user import MIMCUser
 
 __all__ = [
+    "ApiError",
+    "AppServer",
     "ClientError",
     "ConnectionLost",
+    "Contact",
+    "HistoryMessage",
     "Kicked",
+    "LastMessage",
     "LoginRefused",
     "LoginTimedOut",
     "MIMCUser",
@@ -32,10 +49,15 @@ __all__ = [
     "MessageRefused",
     "NotAFormat",
     "NotLoggedIn",
+    "PushReceipt",
     "SendReceipt",
     "SendTimedOut",
     "Settings",
     "Status",
     "TokenRefused",
     "TokenUnavailable",
+    "Topic",
+    "TopicInfo",
+    "TopicMember",
+    "UnexpectedAnswer",
 ]

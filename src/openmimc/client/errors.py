@@ -11,6 +11,8 @@
         ├── Kicked              the server ended the session; ``reason`` says why
         ├── MessageRefused      the server refuses the message; ``code`` says why
         ├── SendTimedOut        no receipt in time: the outcome is unknown
+        ├── ApiError            the API refuses a call of the app's server; ``code`` says why
+        ├── UnexpectedAnswer    what answers a call is no messaging server
         └── NotAFormat          the payload is none of the recommended messages
 
 None of them holds a token, a key or a payload.
@@ -156,6 +158,29 @@ class SendTimedOut(ClientError):
         super().__init__(f"no receipt for {packet_id} within {timeout_s:g} s")
         self.packet_id = packet_id
         self.timeout_s = timeout_s
+
+
+class ApiError(ClientError):
+    """The API refuses a call; nothing was changed.
+
+    Attributes:
+        code: Stable number.
+        text: English sentence.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.code in BUSY_CODES
+
+
+class UnexpectedAnswer(ClientError):
+    """What answers a call is no messaging server, or something between refused it."""
 
 
 class NotAFormat(ClientError):
