@@ -66,11 +66,11 @@ class Format(Struct, frozen=True, kw_only=True):
         )
 
     def _payload(self) -> str | Mapping[str, str]:
-        raise NotImplementedError
+        raise AssertionError("each format has its own")
 
     @classmethod
     def _from_payload(cls, payload: object, envelope: dict[str, Any]) -> Self:
-        raise NotImplementedError
+        raise AssertionError("each format has its own")
 
 
 class _Presence(Format, frozen=True):
