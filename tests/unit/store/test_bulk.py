@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -23,10 +24,11 @@ INSERT = Bulk(("a", "b"), "INSERT INTO t (a, b, c) SELECT a, b, ? FROM v WHERE a
 
 
 @pytest.fixture
-def table() -> sqlite3.Connection:
+def table() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, a, b, c)")
-    return connection
+    yield connection
+    connection.close()
 
 
 @given(st.lists(st.tuples(values.filter(lambda value: value is not None), values), max_size=70))

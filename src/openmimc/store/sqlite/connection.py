@@ -45,23 +45,21 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     SQLite gives its side files the same rights as the file.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = _connect(path)
-    # Returning from a commit promises that it survives the power going off: FULL syncs the log at each.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    # Deleted content is wiped where that costs no extra write.
-    connection.execute("PRAGMA secure_delete = FAST")
-    return connection
+    return _connect(
+        path,
+        # Returning from a commit promises that it survives the power going off: FULL syncs the log at each.
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"cache_size = -{WRITER_CACHE_KIB}",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        # Deleted content is wiped where that costs no extra write.
+        "secure_delete = FAST",
+    )
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that can only read."""
-    connection = _connect(path)
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
-    return connection
+    return _connect(path, "query_only = ON", f"cache_size = -{READER_CACHE_KIB}")
 
 
 @contextmanager
@@ -79,10 +77,15 @@ def is_trouble_of_the_file(exc: Exception) -> bool:
     return type(exc) in (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *settings: str) -> sqlite3.Connection:
     # Opened in one thread and used in another, by one at a time. Transactions are begun by hand.
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
     )
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    try:
+        for setting in (f"busy_timeout = {BUSY_TIMEOUT_MS}", *settings):
+            connection.execute(f"PRAGMA {setting}")
+    except BaseException:
+        connection.close()  # Only now does it show that the file is no database.
+        raise
     return connection
