@@ -90,7 +90,10 @@ async def test_nothing_acknowledged_is_lost_repeated_or_reordered_over_twenty_cr
             await asyncio.sleep(rng.uniform(0.02, 0.6))
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
-        await asyncio.sleep(0.5)
+        before = _progress(senders)
+        async with asyncio.timeout(PATIENCE_S):  # Everybody is back and sends on.
+            while any(now == then for now, then in zip(_progress(senders), before, strict=True)):
+                await asyncio.sleep(0.01)
         for sender in senders:
             sender.is_stopping = True
         await asyncio.wait(sending, timeout=PATIENCE_S)
@@ -119,6 +122,10 @@ async def test_nothing_acknowledged_is_lost_repeated_or_reordered_over_twenty_cr
         await user.aclose()
     assert server.stop() == 0
     assert '"level": "error"' not in server.log
+
+
+def _progress(senders: list[Sender]) -> list[int]:
+    return [len(lane) for sender in senders for lane in sender.acknowledged.values()]
 
 
 def _expected(senders: list[Sender], *, lanes: tuple[str, ...]) -> dict[int, bytes]:

@@ -45,6 +45,7 @@ class GatewayLimits(Struct, frozen=True):
         conn_timeout_s: A connection that has not begun the handshake is closed.
         handshaken_timeout_s: One that has nobody logged in is closed after this silence.
         bound_timeout_s: One with a user: twice the longest ping interval and a margin.
+        quiet_after_s: Memory that only speeds up packets is given back after this silence.
         refusal_delay_s: Refused logins are answered late, for SDKs repeat them at once. Keep below 5 s, after
             which some reset the connection.
     """
@@ -56,6 +57,7 @@ class GatewayLimits(Struct, frozen=True):
     conn_timeout_s: float = 10
     handshaken_timeout_s: float = 900
     bound_timeout_s: float = 400
+    quiet_after_s: float = 20
     refusal_delay_s: float = 2
     lists: ListLimits = field(default_factory=ListLimits)
 

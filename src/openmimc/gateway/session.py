@@ -319,6 +319,8 @@ class Session:
             log.info("idle_timeout", state=self.state.value, peer=self.link.peer)
             self.close()
             return False
+        if silent_s >= limits.quiet_after_s:
+            self.conn.drop_caches()
         if self.binding is not None:
             self.binding.feed.check()
             self.gateway.verify_account(self)

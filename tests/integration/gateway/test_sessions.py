@@ -419,3 +419,20 @@ async def test_draining_acknowledges_what_was_sent_before_it_closes(server: Runn
     # What the server had read is acknowledged; TCP may hold the rest, of which nothing was promised.
     assert acks == [f"p{n}" for n in range(len(acks))]
     assert acks
+
+
+@TRANSPORTS
+async def test_a_connection_that_was_quiet_for_long_goes_on_as_before(
+    server: RunningGateway, app: App, transport: str
+) -> None:
+    """What it gave back of its memory is made anew."""
+    alice = await server.login(app, "alice", transport=transport)
+    first = await alice.send_p2p("bob", b"before")
+    assert alice.conn.identity is not None
+    (session,) = server.gateway.hub.sessions_of(UserId(alice.conn.identity.user_id))
+
+    assert session.check(server.gateway.now_s + server.limits.quiet_after_s)
+    second = await alice.send_p2p("bob", b"after")
+
+    assert (first.code, second.code) == (0, 0)
+    assert second.sequence > first.sequence
