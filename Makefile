@@ -52,7 +52,7 @@ clean:
 # $(1): the directory to put it into.
 define generate
 mkdir -p $(1)
-	$(BIN)/python -m grpc_tools.protoc -I $(PROTO) --python_out=$(1) --pyi_out=$(1) ims.proto mimc.proto
+	$(BIN)/python -m grpc_tools.protoc -I $(PROTO) --python_out=$(1) --pyi_out=$(1) ims.proto mimc.proto rts.proto
 endef
 
 # ---------------------------------------------------------------- virtual environment

@@ -8,14 +8,28 @@ from openmimc.model.ids import AppId, Sequence, TopicId, UserId
 from openmimc.model.message import Kind, Message, Sender
 from openmimc.wire.connection import Identity
 from openmimc.wire.events import (
+    AskCall,
+    AskGroup,
     Bind,
     BindResponse,
+    CallParty,
     Conn,
+    DeliverOnline,
+    GroupAck,
+    GroupAnswer,
+    GroupDismissed,
+    GroupPing,
+    GroupPong,
+    GroupRequest,
     Kick,
+    OnlineAck,
     OtherPacket,
     PacketAck,
     Ping,
     Pull,
+    RefuseCall,
+    SendGroup,
+    SendOnline,
     SendP2P,
     SendP2T,
     SequenceAck,
@@ -36,6 +50,7 @@ int64s = st.integers(-(2**63), 2**63 - 1)
 int32s = st.integers(-(2**31), 2**31 - 1)
 ids = st.integers(1, 2**53 - 1)
 sequences = st.integers(1, 2**63 - 1)
+indexes = st.integers(0, 2**63 - 1)
 
 identities = st.builds(
     Identity,
@@ -69,6 +84,7 @@ p2p_messages = st.builds(
     payload=payloads,
     biz_type=st.none() | texts,
     is_store=st.booleans(),
+    index=indexes,
 )
 
 p2t_messages = st.builds(
@@ -83,9 +99,24 @@ p2t_messages = st.builds(
     payload=payloads,
     biz_type=st.none() | texts,
     is_store=st.booleans(),
+    index=indexes,
 )
 
 messages = p2p_messages | p2t_messages
+
+group_messages = st.builds(
+    Message,
+    sequence=sequences.map(Sequence),
+    kind=st.just(Kind.GROUP),
+    sender=senders,
+    to_user_id=st.just(UserId(0)),
+    to_account=st.just(""),
+    topic_id=ids.map(TopicId),
+    packet_id=names,
+    payload=payloads,
+    biz_type=st.none() | texts,
+    is_store=st.booleans(),
+)
 
 # ------------------------------------------------------------------ events that arrive as they were sent
 
@@ -114,6 +145,22 @@ binds = st.builds(
     sso=st.booleans(),
 )
 
+call_parties = st.builds(CallParty, app_id=int64s, account=texts, user_id=int64s, resource=texts)
+
+online_acks = st.builds(OnlineAck, packet_id=names, user_id=uint64s, resource=texts, code=int32s, text=texts)
+
+group_sends = st.builds(
+    SendGroup,
+    packet_id=names,
+    message_id=names,
+    to_app_id=st.none() | uint64s,
+    group_id=st.integers(1, 2**63 - 1),
+    payload=payloads,
+    is_store=st.booleans(),
+    biz_type=st.none() | texts,
+)
+"""Apart from the other messages: their header has the packet id."""
+
 client_messages = st.one_of(
     st.builds(
         SendP2P,
@@ -138,8 +185,37 @@ client_messages = st.one_of(
     st.builds(SequenceAck, sequence=int64s),
     st.builds(Pull, packet_id=names),
     st.builds(
-        OtherPacket, type=st.sampled_from([4, 6, 7, 8, 9, 10, 11, 12]), packet_id=names, payload=payloads
+        AskGroup,
+        request=st.sampled_from(GroupRequest),
+        packet_id=texts,
+        app_id=st.none() | uint64s,
+        group_id=uint64s,
     ),
+    st.builds(
+        GroupPing,
+        packet_id=texts,
+        group_ids=st.lists(st.integers(1, 2**63 - 1), max_size=5).map(tuple),
+    ),
+    st.builds(GroupAck, group_id=st.integers(1, 2**63 - 1), sequence=int64s),
+    st.builds(
+        SendOnline,
+        packet_id=names,
+        to_app_id=st.none() | uint64s,
+        to_account=names,
+        to_resource=texts,
+        payload=payloads,
+        biz_type=st.none() | texts,
+    ),
+    online_acks,
+    st.builds(
+        AskCall,
+        packet_id=texts,
+        call_id=uint64s,
+        call_type=st.sampled_from([1, 2]),
+        caller=call_parties,
+        callee=call_parties,
+    ),
+    st.builds(OtherPacket, type=st.sampled_from([4, 6, 9, 10]), packet_id=names, payload=payloads),
 )
 
 client_events = st.one_of(
@@ -147,6 +223,7 @@ client_events = st.one_of(
     st.builds(Ping, header_id=header_ids),
     st.builds(Unbind, header_id=header_ids),
     client_messages,
+    group_sends,
 )
 """What a bound client sends, ``Conn`` and the empty ping left out."""
 
@@ -158,10 +235,51 @@ server_messages = st.one_of(
         timestamp_ms=int64s,
         code=int32s,
         error_message=texts,
+        index=indexes,
     ),
     st.builds(
-        OtherPacket, type=st.sampled_from([1, 2, 3, 5, 7, 8, 9, 10, 11, 12]), packet_id=names, payload=payloads
+        GroupAnswer,
+        request=st.sampled_from([GroupRequest.JOIN, GroupRequest.QUIT]),
+        packet_id=texts,
+        app_id=uint64s,
+        group_id=uint64s,
+        code=int32s,
+        text=texts,
     ),
+    st.builds(
+        GroupAnswer,
+        request=st.just(GroupRequest.COUNT_ONLINE),
+        packet_id=texts,
+        app_id=uint64s,
+        group_id=uint64s,
+        online=int64s,
+    ),
+    st.builds(GroupPong, packet_id=texts),
+    st.builds(GroupDismissed, app_id=uint64s, group_id=uint64s),
+    st.builds(
+        DeliverOnline,
+        packet_id=texts,
+        from_account=texts,
+        from_user_id=uint64s,
+        from_resource=texts,
+        to_account=texts,
+        to_user_id=uint64s,
+        to_resource=texts,
+        payload=payloads,
+        timestamp_ms=int64s,
+        biz_type=st.none() | texts,
+    ),
+    online_acks,
+    st.builds(
+        RefuseCall,
+        packet_id=texts,
+        call_id=uint64s,
+        call_type=st.sampled_from([1, 2]),
+        caller=call_parties,
+        callee=call_parties,
+        text=texts,
+    ),
+    st.builds(OtherPacket, type=st.sampled_from([1, 2, 3, 5, 9, 10]), packet_id=names, payload=payloads),
 )
 
 server_events = st.one_of(
@@ -178,4 +296,4 @@ server_events = st.one_of(
     st.builds(Kick, reason=names, description=texts),
     server_messages,
 )
-"""What a server sends to a bound client, but for ``ConnResponse``, ``Pong`` and ``Deliver``."""
+"""What a server sends to a bound client, but for ``ConnResponse``, ``Pong`` and what holds lists."""

@@ -30,23 +30,37 @@ import msgspec
 
 from openmimc.errors import BadPacket, LocalProtocolError, RemoteProtocolError
 from openmimc.wire import bind as bind_signature
-from openmimc.wire import commands, messages
+from openmimc.wire import calls, commands, group_messages, messages, online
 from openmimc.wire.cipher import body_key
 from openmimc.wire.codec import new_codec
 from openmimc.wire.events import (
+    AskCall,
+    AskGroup,
     Bind,
     BindResponse,
     Conn,
     ConnResponse,
     Deliver,
+    DeliverGroup,
+    DeliverOnline,
+    DeliverOverflow,
     Event,
+    GroupAck,
+    GroupAnswer,
+    GroupDismissed,
+    GroupPing,
+    GroupPong,
     Kick,
+    OnlineAck,
     OtherCommand,
     OtherPacket,
     PacketAck,
     Ping,
     Pong,
     Pull,
+    RefuseCall,
+    SendGroup,
+    SendOnline,
     SendP2P,
     SendP2T,
     SequenceAck,
@@ -57,6 +71,7 @@ from openmimc.wire.framing import Framing, Role
 from openmimc.wire.header_ids import next_header_id
 from openmimc.wire.headers import BIND, CONN, KICK, PING, SECMSG, UNBIND, Packet
 from openmimc.wire.identity import Identity
+from openmimc.wire.packet_fields import is_packet_id
 
 __all__ = ["MAX_BODY_BYTES", "Connection", "Framing", "Identity", "Role", "State"]
 
@@ -124,6 +139,7 @@ class Connection:
         "_challenge",
         "_codec",
         "_failure",
+        "_group_parts",
         "_identity",
         "_next_id",
         "_out",
@@ -147,6 +163,8 @@ class Connection:
         self._next_id = next_id
         self._state = State.OPENED
         self._identity: Identity | None = None
+        # Made with the first list of an unlimited group; most connections never get one.
+        self._group_parts: group_messages.DeliveryParts | None = None
         self._udid = ""
         self._challenge = ""
         self._failure: RemoteProtocolError | None = None
@@ -173,17 +191,20 @@ class Connection:
         A server does this when it accepts a BIND, before it sends anything else, a client before it sends one.
         """
         self._identity = identity
+        self._group_parts = None
         if self._state is State.READY:
             self._codec.set_identity(identity)
 
     def clear_identity(self) -> None:
         """Forget the user, as after a logout; messages become unreadable."""
         self._identity = None
+        self._group_parts = None
         self._codec.set_identity(None)
 
     def drop_caches(self) -> None:
         """Give back memory that only speeds up packets; for connections that have been quiet for long."""
         self._codec.drop_caches()
+        self._group_parts = None
 
     # ------------------------------------------------------------------ receiving
 
@@ -340,6 +361,40 @@ class Connection:
     def _send_deliver(self, deliver: Deliver) -> bytes:
         return self._codec.seal_list(self._next_id(), deliver)
 
+    def _send_deliver_overflow(self, overflow: DeliverOverflow) -> bytes:
+        header_id = self._next_id()
+        payload = messages.serialize_overflow(overflow, self._needed_identity(), header_id)
+        return self._codec.seal_message(header_id, payload)
+
+    def _send_deliver_group(self, deliver: DeliverGroup) -> bytes:
+        parts = self._group_parts
+        if parts is None:
+            parts = self._group_parts = group_messages.delivery_parts(self._needed_identity())
+        header_id = self._next_id()
+        payload = group_messages.serialize_group_delivery(deliver.list_bytes, parts, header_id)
+        return self._codec.seal_message(header_id, payload)
+
+    def _send_group_answer(self, answer: GroupAnswer) -> bytes:
+        payload = group_messages.serialize_group_answer(answer, self._needed_identity())
+        return self._codec.seal_message(self._next_id(), payload)
+
+    def _send_group_pong(self, pong: GroupPong) -> bytes:
+        payload = group_messages.serialize_group_pong(pong, self._needed_identity())
+        return self._codec.seal_message(self._next_id(), payload)
+
+    def _send_group_dismissed(self, dismissed: GroupDismissed) -> bytes:
+        header_id = self._next_id()
+        payload = group_messages.serialize_group_dismissed(dismissed, self._needed_identity(), header_id)
+        return self._codec.seal_message(header_id, payload)
+
+    def _send_deliver_online(self, deliver: DeliverOnline) -> bytes:
+        payload = online.serialize_deliver_online(deliver, self._needed_identity())
+        return self._codec.seal_message(self._next_id(), payload)
+
+    def _send_refuse_call(self, refusal: RefuseCall) -> bytes:
+        payload = calls.serialize_refuse_call(refusal, self._needed_identity())
+        return self._codec.seal_message(self._next_id(), payload)
+
     # A client's events.
 
     def _send_conn(self, conn: Conn) -> bytes:
@@ -385,6 +440,34 @@ class Connection:
         header_id = self._next_id()
         return self._seal_request(header_id, messages.serialize_pull(pull, self._needed_identity(), header_id))
 
+    def _send_ask_group(self, event: AskGroup) -> bytes:
+        payload = group_messages.serialize_ask_group(event, self._needed_identity())
+        return self._seal_request(self._next_id(), payload)
+
+    def _send_group(self, event: SendGroup) -> bytes:
+        payload = group_messages.serialize_group_send(event, self._needed_identity())
+        # The message's own id, as the official SDKs have it (protocol reference, 7.1). Under one key, the same
+        # message sent again is the same bytes again. An id that will be refused is kept out of the header.
+        header_id = event.packet_id if is_packet_id(event.packet_id) else self._next_id()
+        return self._seal_request(header_id, payload)
+
+    def _send_group_ping(self, ping: GroupPing) -> bytes:
+        payload = group_messages.serialize_group_ping(ping, self._needed_identity())
+        return self._seal_request(self._next_id(), payload)
+
+    def _send_group_ack(self, ack: GroupAck) -> bytes:
+        header_id = self._next_id()
+        payload = group_messages.serialize_group_ack(ack, self._needed_identity(), header_id)
+        return self._seal_request(header_id, payload)
+
+    def _send_online(self, event: SendOnline) -> bytes:
+        payload = online.serialize_send_online(event, self._needed_identity())
+        return self._seal_request(self._next_id(), payload)
+
+    def _send_ask_call(self, event: AskCall) -> bytes:
+        payload = calls.serialize_ask_call(event, self._needed_identity())
+        return self._seal_request(self._next_id(), payload)
+
     def _seal_request(self, header_id: str, payload: bytes) -> bytes:
         packet = self._codec.seal_message(header_id, payload)
         # It would end the connection, and again after each reconnect.
@@ -394,9 +477,19 @@ class Connection:
 
     # Both sides' events.
 
+    def _send_online_ack(self, ack: OnlineAck) -> bytes:
+        header_id = self._next_id()
+        return self._seal_either(
+            header_id, online.serialize_online_ack(ack, self._needed_identity(), header_id)
+        )
+
     def _send_other(self, packet: OtherPacket) -> bytes:
         header_id = self._next_id()
-        payload = messages.serialize_other(packet, self._needed_identity(), header_id)
+        return self._seal_either(
+            header_id, messages.serialize_other(packet, self._needed_identity(), header_id)
+        )
+
+    def _seal_either(self, header_id: str, payload: bytes) -> bytes:
         if self._role is Role.CLIENT:
             return self._seal_request(header_id, payload)
         return self._codec.seal_message(header_id, payload)
@@ -406,10 +499,18 @@ class Connection:
 _SERVER_SENDERS: Mapping[type, Callable[[Connection, Any], bytes]] = {
     PacketAck: Connection._send_packet_ack,
     Deliver: Connection._send_deliver,
+    DeliverGroup: Connection._send_deliver_group,
     Pong: Connection._send_pong,
     ConnResponse: Connection._send_conn_response,
     BindResponse: Connection._send_bind_response,
     Kick: Connection._send_kick,
+    DeliverOverflow: Connection._send_deliver_overflow,
+    GroupAnswer: Connection._send_group_answer,
+    GroupPong: Connection._send_group_pong,
+    GroupDismissed: Connection._send_group_dismissed,
+    DeliverOnline: Connection._send_deliver_online,
+    OnlineAck: Connection._send_online_ack,
+    RefuseCall: Connection._send_refuse_call,
     OtherPacket: Connection._send_other,
 }
 _CLIENT_SENDERS: Mapping[type, Callable[[Connection, Any], bytes]] = {
@@ -421,5 +522,12 @@ _CLIENT_SENDERS: Mapping[type, Callable[[Connection, Any], bytes]] = {
     Bind: Connection._send_bind,
     Unbind: Connection._send_unbind,
     Pull: Connection._send_pull,
+    SendGroup: Connection._send_group,
+    AskGroup: Connection._send_ask_group,
+    GroupPing: Connection._send_group_ping,
+    GroupAck: Connection._send_group_ack,
+    SendOnline: Connection._send_online,
+    OnlineAck: Connection._send_online_ack,
+    AskCall: Connection._send_ask_call,
     OtherPacket: Connection._send_other,
 }

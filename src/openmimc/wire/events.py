@@ -6,6 +6,8 @@ no receiver looks at are filled in by the connection.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 # ------------------------------------------------------------------ client to server
@@ -90,6 +92,121 @@ class SendP2T(Struct, frozen=True):
     is_store: bool = True
     biz_type: str | None = None
     conversation: bool = False
+
+
+class GroupRequest(StrEnum):
+    """What a client may ask of an unlimited group by a packet of its own."""
+
+    JOIN = "join"
+    QUIT = "quit"
+    COUNT_ONLINE = "count_online"
+
+
+class AskGroup(Struct, frozen=True):
+    """A request about an unlimited group, to be answered by a ``GroupAnswer`` with the same packet id.
+
+    Attributes:
+        packet_id: Of the inner packet (``UCPacket``).
+        app_id: None when absent.
+        group_id: Any number up to 2**64 - 1, 0 too: not only what can be a group.
+    """
+
+    request: GroupRequest
+    packet_id: str
+    app_id: int | None
+    group_id: int
+
+
+class SendGroup(Struct, frozen=True):
+    """A message to an unlimited group. See ``SendP2P``.
+
+    Attributes:
+        packet_id: What the packet ack has to repeat (``MIMCPacket``'s).
+        message_id: What the receivers are shown; WebJS has another one than ``packet_id``.
+        is_store: False when absent, unlike one-to-one messages: WebJS means that.
+    """
+
+    packet_id: str
+    message_id: str
+    to_app_id: int | None
+    group_id: int
+    payload: bytes
+    is_store: bool = False
+    biz_type: str | None = None
+
+
+class GroupPing(Struct, frozen=True):
+    """Keep-alive of the unlimited groups that the client believes it is in."""
+
+    packet_id: str
+    group_ids: tuple[int, ...] = ()
+
+
+class GroupAck(Struct, frozen=True):
+    """Everything of a group up to this sequence has arrived at this device."""
+
+    group_id: int
+    sequence: int
+
+
+class SendOnline(Struct, frozen=True):
+    """An online message: for devices that are bound now, one-way. See ``SendP2P``.
+
+    Attributes:
+        to_resource: "" for all devices.
+    """
+
+    packet_id: str
+    to_app_id: int | None
+    to_account: str
+    to_resource: str
+    payload: bytes
+    biz_type: str | None = None
+
+
+class OnlineAck(Struct, frozen=True):
+    """Word of an online message: from its receiver to the server, and on to its sender.
+
+    Attributes:
+        user_id: The online message's sender, as is ``resource``.
+        code: 1 is the Java SDK's for received; the server's own refusals have codes of ``openmimc.errors``.
+    """
+
+    packet_id: str
+    user_id: int
+    resource: str
+    code: int
+    text: str = ""
+
+
+class BadOnlineMessage(Struct, frozen=True):
+    """An online message that cannot be read; deserves an ``OnlineAck`` that says so. See ``BadMessage``."""
+
+    packet_id: str
+    reason: str
+
+
+class CallParty(Struct, frozen=True):
+    """One side of an audio or video call, as signals name it; what is unknown is 0 or ""."""
+
+    app_id: int
+    account: str
+    user_id: int
+    resource: str
+
+
+class AskCall(Struct, frozen=True):
+    """A request to create a call (RTS ``CREATE_REQUEST``) of exactly two parties.
+
+    Attributes:
+        call_type: ``CallType`` as a number.
+    """
+
+    packet_id: str
+    call_id: int
+    call_type: int
+    caller: CallParty
+    callee: CallParty
 
 
 class SequenceAck(Struct, frozen=True):
@@ -184,6 +301,7 @@ class PacketAck(Struct, frozen=True):
         sequence: 0 on refusal.
         timestamp_ms: Server time.
         code: 0 on success.
+        index: The message's number in its conversation; 0 if it has none.
     """
 
     packet_id: str
@@ -191,6 +309,7 @@ class PacketAck(Struct, frozen=True):
     timestamp_ms: int
     code: int = 0
     error_message: str = ""
+    index: int = 0
 
 
 class Deliver(Struct, frozen=True):
@@ -206,12 +325,120 @@ class Deliver(Struct, frozen=True):
     packets: tuple[bytes, ...]
 
 
+class DeliverOverflow(Struct, frozen=True):
+    """Instead of messages: more wait than the app wants sent (status 2); bounds inclusive.
+
+    Attributes:
+        is_probe: Addressed to nobody, without status and bounds: WebJS before 1.0.3, which does not know
+            status 2, acknowledges even that (with sequence 0), and so gives itself away.
+    """
+
+    min_sequence: int = 0
+    max_sequence: int = 0
+    is_probe: bool = False
+
+
+class GroupAnswer(Struct, frozen=True):
+    """Answer to ``AskGroup``.
+
+    Attributes:
+        code: 0 on success. An answer to ``COUNT_ONLINE`` can carry neither code nor text: a refused one arrives
+            as nobody there.
+        text: For people.
+        online: Of ``COUNT_ONLINE``: how many members are there.
+    """
+
+    request: GroupRequest
+    packet_id: str
+    app_id: int
+    group_id: int
+    code: int = 0
+    text: str = ""
+    online: int = 0
+
+
+class GroupPong(Struct, frozen=True):
+    """Answer to ``GroupPing``."""
+
+    packet_id: str
+
+
+class GroupDismissed(Struct, frozen=True):
+    """A group is no more."""
+
+    app_id: int
+    group_id: int
+
+
+class DeliverGroup(Struct, frozen=True):
+    """Messages of one unlimited group for this device, in ascending order.
+
+    Attributes:
+        list_bytes: As ``group_messages.serialize_group_list`` makes them: the same for every device.
+    """
+
+    list_bytes: bytes
+
+
+class DeliverOnline(Struct, frozen=True):
+    """An online message for this device."""
+
+    packet_id: str
+    from_account: str
+    from_user_id: int
+    from_resource: str
+    to_account: str
+    to_user_id: int
+    to_resource: str
+    payload: bytes
+    timestamp_ms: int
+    biz_type: str | None = None
+
+
+class RefuseCall(Struct, frozen=True):
+    """Answer to ``AskCall``: there is nobody to talk to (RTS ``CREATE_RESPONSE``, PEER_OFFLINE).
+
+    Attributes:
+        callee: With the user id the server knows, which also goes into the signal itself.
+    """
+
+    packet_id: str
+    call_id: int
+    call_type: int
+    caller: CallParty
+    callee: CallParty
+    text: str
+
+
+class DeliveredGroupMessage(Struct, frozen=True):
+    """One message of an unlimited group as a client reads it out of a list."""
+
+    packet_id: str
+    sequence: int
+    timestamp_ms: int
+    from_account: str
+    from_resource: str
+    from_user_id: int
+    payload: bytes
+    is_store: bool
+    biz_type: str | None
+
+
+class DeliveredGroup(Struct, frozen=True):
+    """A list of messages of one unlimited group as a client receives it. To be acknowledged by ``GroupAck``."""
+
+    group_id: int
+    max_sequence: int
+    messages: tuple[DeliveredGroupMessage, ...]
+
+
 class DeliveredMessage(Struct, frozen=True):
     """One message as a client reads it out of a list.
 
     Attributes:
         to_account: "" for a message to a topic.
         topic_id: 0 for a one-to-one message.
+        index: Number in its conversation; 0 if it has none.
     """
 
     packet_id: str
@@ -225,6 +452,7 @@ class DeliveredMessage(Struct, frozen=True):
     payload: bytes
     is_store: bool
     biz_type: str | None
+    index: int = 0
 
 
 class Delivered(Struct, frozen=True):
@@ -249,6 +477,14 @@ ClientEvent = (
     | Unbind
     | SendP2P
     | SendP2T
+    | AskGroup
+    | SendGroup
+    | GroupPing
+    | GroupAck
+    | SendOnline
+    | OnlineAck
+    | BadOnlineMessage
+    | AskCall
     | SequenceAck
     | Pull
     | BadMessage
@@ -263,7 +499,16 @@ ServerEvent = (
     | Kick
     | PacketAck
     | Deliver
+    | DeliverOverflow
     | Delivered
+    | GroupAnswer
+    | GroupPong
+    | GroupDismissed
+    | DeliverGroup
+    | DeliveredGroup
+    | DeliverOnline
+    | OnlineAck
+    | RefuseCall
     | OtherPacket
     | UnreadableMessage
     | OtherCommand

@@ -4,7 +4,7 @@ Three kinds of fault are told apart. A payload that is no MIMCPacket breaks the 
 none, in a packet that is one, is reported as ``BadMessage``, so that its sender gets a refusal. Whether a
 sound message may be sent is for the rules to say, not for this module.
 
-Protobuf's reader hands out text that is not UTF-8 as ``bytes``; the checks for ``str`` are there for that.
+Messages of unlimited groups, online messages and calls have parsers of their own, which are called from here.
 
 Source: protocol reference, 4.2 and 6.
 """
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from openmimc.wire.calls import parse_ask_call, parse_refuse_call
 from openmimc.wire.events import (
     BadMessage,
     ClientEvent,
     Delivered,
     DeliveredMessage,
-    OtherPacket,
     PacketAck,
     Pull,
     SendP2P,
@@ -26,14 +26,28 @@ from openmimc.wire.events import (
     SequenceAck,
     ServerEvent,
 )
+from openmimc.wire.group_parsing import parse_group_answer, parse_group_request
+from openmimc.wire.online import parse_deliver_online, parse_online_ack, parse_send_online
+from openmimc.wire.packet_fields import (
+    MAX_BIZ_TYPE_BYTES,
+    MAX_TOPIC_ID,
+    fault_of_packet_id,
+    is_packet_id,
+    is_storable,
+    parse_other,
+)
 from openmimc.wire.pb.mimc_pb2 import (
     COMPOUND,
+    ONLINE_MESSAGE,
+    ONLINE_MESSAGE_ACK,
     P2P_MESSAGE,
     P2T_MESSAGE,
     PACKET_ACK,
     PULL,
+    RTS_SIGNAL,
     SEQUENCE_ACK,
     STATUS_EXCEED_COUNT_LIMIT,
+    UC_PACKET,
     MIMCP2PMessage,
     MIMCP2TMessage,
     MIMCPacket,
@@ -43,42 +57,13 @@ from openmimc.wire.pb.mimc_pb2 import (
 )
 from openmimc.wire.protobuf import UNREADABLE, parse_protobuf, text
 
-MAX_PACKET_ID_BYTES = 256
-"""Longest packet id of a message. The SDKs' have 20 to 40; it is an index key of the store."""
-
-MAX_BIZ_TYPE_BYTES = 1024
-"""Longest bizType. It is a label; what is longer belongs into the payload."""
-
-MAX_TOPIC_ID = 2**63 - 1
-"""Greatest topic id that can be asked for: databases have signed 64-bit numbers, the field is unsigned."""
-
-_MAX_UTF8_BYTES_PER_CHARACTER = 4
-
-
-def _is_storable(value: str, max_bytes: int) -> bool:
-    """Whether a text field is UTF-8 without U+0000, which databases cannot hold, and short enough."""
-    return (
-        type(value) is str
-        and "\0" not in value
-        and (len(value) * _MAX_UTF8_BYTES_PER_CHARACTER <= max_bytes or len(value.encode()) <= max_bytes)
-    )
-
-
-def _parse_other(packet: MIMCPacket) -> OtherPacket:
-    return OtherPacket(
-        type=int(packet.type) if packet.HasField("type") else 0,
-        packet_id=text(packet.packetId),
-        payload=packet.payload,
-    )
-
-
 # ------------------------------------------------------------------ what a server reads
 
 
 def _parse_p2p(packet: MIMCPacket) -> SendP2P | BadMessage:
     packet_id = packet.packetId
-    if not packet_id or not _is_storable(packet_id, MAX_PACKET_ID_BYTES):
-        return _bad_packet_id(packet)
+    if not is_packet_id(packet_id):
+        return BadMessage(*fault_of_packet_id(packet))
     try:
         message = MIMCP2PMessage.FromString(packet.payload)
     except UNREADABLE:
@@ -90,7 +75,7 @@ def _parse_p2p(packet: MIMCPacket) -> SendP2P | BadMessage:
     if type(account) is not str or "\0" in account:
         return BadMessage(packet_id, "to.appAccount is no text")
     biz_type = message.bizType if message.HasField("bizType") else None
-    if biz_type and not _is_storable(biz_type, MAX_BIZ_TYPE_BYTES):
+    if biz_type and not is_storable(biz_type, MAX_BIZ_TYPE_BYTES):
         return BadMessage(packet_id, "bizType is too long or no text")
     return SendP2P(
         packet_id,
@@ -105,8 +90,8 @@ def _parse_p2p(packet: MIMCPacket) -> SendP2P | BadMessage:
 
 def _parse_p2t(packet: MIMCPacket) -> SendP2T | BadMessage:
     packet_id = packet.packetId
-    if not packet_id or not _is_storable(packet_id, MAX_PACKET_ID_BYTES):
-        return _bad_packet_id(packet)
+    if not is_packet_id(packet_id):
+        return BadMessage(*fault_of_packet_id(packet))
     try:
         message = MIMCP2TMessage.FromString(packet.payload)
     except UNREADABLE:
@@ -116,7 +101,7 @@ def _parse_p2t(packet: MIMCPacket) -> SendP2T | BadMessage:
     if not 0 < topic_id <= MAX_TOPIC_ID:
         return BadMessage(packet_id, "to.topicId is missing or out of range")
     biz_type = message.bizType if message.HasField("bizType") else None
-    if biz_type and not _is_storable(biz_type, MAX_BIZ_TYPE_BYTES):
+    if biz_type and not is_storable(biz_type, MAX_BIZ_TYPE_BYTES):
         return BadMessage(packet_id, "bizType is too long or no text")
     return SendP2T(
         packet_id,
@@ -127,13 +112,6 @@ def _parse_p2t(packet: MIMCPacket) -> SendP2T | BadMessage:
         biz_type,
         packet.conversation,
     )
-
-
-def _bad_packet_id(packet: MIMCPacket) -> BadMessage:
-    packet_id = packet.packetId
-    if type(packet_id) is not str:
-        return BadMessage("", "packetId is no text")
-    return BadMessage(packet_id, "packetId is too long or no text" if packet_id else "packetId is missing")
 
 
 def _parse_sequence_ack(packet: MIMCPacket) -> SequenceAck:
@@ -151,6 +129,10 @@ _CLIENT_PACKETS: Mapping[int, Callable[[MIMCPacket], ClientEvent]] = {
     P2T_MESSAGE: _parse_p2t,
     SEQUENCE_ACK: _parse_sequence_ack,
     PULL: _parse_pull,
+    UC_PACKET: parse_group_request,
+    ONLINE_MESSAGE: parse_send_online,
+    ONLINE_MESSAGE_ACK: parse_online_ack,
+    RTS_SIGNAL: parse_ask_call,
 }
 
 
@@ -164,7 +146,7 @@ def parse_client_message(payload: bytes) -> ClientEvent:
     """
     packet = parse_protobuf(MIMCPacket, payload)
     # The type of a packet that has none reads as the enum's first value.
-    parse = _CLIENT_PACKETS.get(packet.type, _parse_other) if packet.HasField("type") else _parse_other
+    parse = _CLIENT_PACKETS.get(packet.type, parse_other) if packet.HasField("type") else parse_other
     return parse(packet)
 
 
@@ -179,6 +161,7 @@ def _parse_packet_ack(packet: MIMCPacket) -> PacketAck:
         timestamp_ms=ack.timestamp,
         code=ack.code,
         error_message=text(ack.errorMsg),
+        index=ack.convIndex,
     )
 
 
@@ -223,12 +206,17 @@ def _parse_delivered(packet: MIMCPacket) -> DeliveredMessage | None:
         payload=message.payload,
         is_store=message.isStore,
         biz_type=text(message.bizType) if message.HasField("bizType") else None,
+        index=packet.convIndex,
     )
 
 
 _SERVER_PACKETS: Mapping[int, Callable[[MIMCPacket], ServerEvent]] = {
     PACKET_ACK: _parse_packet_ack,
     COMPOUND: _parse_list,
+    UC_PACKET: parse_group_answer,
+    ONLINE_MESSAGE: parse_deliver_online,
+    ONLINE_MESSAGE_ACK: parse_online_ack,
+    RTS_SIGNAL: parse_refuse_call,
 }
 
 
@@ -239,5 +227,5 @@ def parse_server_message(payload: bytes) -> ServerEvent:
         BadPayload: it, or a message in it, is not what it should be.
     """
     packet = parse_protobuf(MIMCPacket, payload)
-    parse = _SERVER_PACKETS.get(packet.type, _parse_other) if packet.HasField("type") else _parse_other
+    parse = _SERVER_PACKETS.get(packet.type, parse_other) if packet.HasField("type") else parse_other
     return parse(packet)

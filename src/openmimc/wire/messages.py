@@ -11,7 +11,16 @@ from __future__ import annotations
 from openmimc.errors import LocalProtocolError
 from openmimc.model.ids import Sequence, timestamp_ms_of
 from openmimc.model.message import Kind, Message
-from openmimc.wire.events import Deliver, OtherPacket, PacketAck, Pull, SendP2P, SendP2T, SequenceAck
+from openmimc.wire.events import (
+    Deliver,
+    DeliverOverflow,
+    OtherPacket,
+    PacketAck,
+    Pull,
+    SendP2P,
+    SendP2T,
+    SequenceAck,
+)
 from openmimc.wire.fields import delimited
 from openmimc.wire.identity import Identity
 from openmimc.wire.pb.mimc_pb2 import (
@@ -22,12 +31,14 @@ from openmimc.wire.pb.mimc_pb2 import (
     PACKET_ACK,
     PULL,
     SEQUENCE_ACK,
+    STATUS_EXCEED_COUNT_LIMIT,
     MIMCP2PMessage,
     MIMCP2TMessage,
     MIMCPacket,
     MIMCPacketAck,
     MIMCPacketList,
     MIMCSequenceAck,
+    MIMCUser,
     PullMessageRequest,
 )
 
@@ -37,16 +48,14 @@ _LIST_STATUS_NORMAL = b"\x28\x01"
 # ------------------------------------------------------------------ both sides
 
 
-def _set_sender(
-    message: MIMCP2PMessage | MIMCP2TMessage, app_id: int, account: str, user_id: int, resource: str
-) -> None:
+def set_user(user: MIMCUser, app_id: int, account: str, user_id: int, resource: str) -> None:
+    """Fill in a user and their device."""
     # Fields are set one by one, here and below: a message as an argument of another is copied, which takes
     # half as long again.
-    sender = getattr(message, "from")
-    sender.appId = app_id
-    sender.appAccount = account
-    sender.uuid = user_id
-    sender.resource = resource
+    user.appId = app_id
+    user.appAccount = account
+    user.uuid = user_id
+    user.resource = resource
 
 
 def serialize_other(packet: OtherPacket, identity: Identity, header_id: str) -> bytes:
@@ -87,7 +96,7 @@ def serialize_message(message: Message, package: str) -> bytes:
         body = MIMCP2TMessage(payload=message.payload, isStore=message.is_store, bizType=message.biz_type)
         body.to.topicId = message.topic_id
     body.to.appId = sender.app_id
-    _set_sender(body, sender.app_id, sender.account, sender.user_id, sender.resource)
+    set_user(getattr(body, "from"), sender.app_id, sender.account, sender.user_id, sender.resource)
     return MIMCPacket(
         packetId=message.packet_id,
         package=package,
@@ -95,6 +104,7 @@ def serialize_message(message: Message, package: str) -> bytes:
         type=kind,
         payload=body.SerializeToString(),
         timestamp=message.timestamp_ms,
+        convIndex=message.index or None,
     ).SerializeToString()
 
 
@@ -117,6 +127,30 @@ def serialize_list(deliver: Deliver, identity: Identity, header_id: str) -> byte
     ).SerializeToString()
 
 
+def serialize_overflow(overflow: DeliverOverflow, identity: Identity, header_id: str) -> bytes:
+    """A COMPOUND packet without messages, which tells what waits in history; or a probe, which tells nothing.
+
+    Source: protocol reference, 6.6.
+    """
+    body = MIMCPacketList(uuid=0, resource="", maxSequence=0)
+    if not overflow.is_probe:
+        body = MIMCPacketList(
+            uuid=identity.user_id,
+            resource=identity.resource,
+            maxSequence=overflow.max_sequence,
+            status=STATUS_EXCEED_COUNT_LIMIT,
+            minSequence=overflow.min_sequence,
+        )
+    return MIMCPacket(
+        packetId=header_id,
+        package=identity.package,
+        sequence=body.maxSequence,
+        type=COMPOUND,
+        payload=body.SerializeToString(),
+        timestamp=timestamp_ms_of(Sequence(body.maxSequence)),
+    ).SerializeToString()
+
+
 def serialize_packet_ack(ack: PacketAck, identity: Identity, header_id: str) -> bytes:
     """A PACKET_ACK packet with every field of the ack set: some SDKs and demos dereference them all.
 
@@ -131,6 +165,7 @@ def serialize_packet_ack(ack: PacketAck, identity: Identity, header_id: str) -> 
         package=identity.package,
         errorMsg=ack.error_message,
         code=ack.code,
+        convIndex=ack.index or None,
     ).SerializeToString()
     return MIMCPacket(
         packetId=header_id,
@@ -139,6 +174,7 @@ def serialize_packet_ack(ack: PacketAck, identity: Identity, header_id: str) -> 
         type=PACKET_ACK,
         payload=body,
         timestamp=ack.timestamp_ms,
+        convIndex=ack.index or None,
     ).SerializeToString()
 
 
@@ -164,7 +200,7 @@ def _serialize_request(
 ) -> bytes:
     if event.to_app_id is not None:
         body.to.appId = event.to_app_id
-    _set_sender(body, identity.app_id, identity.account, identity.user_id, identity.resource)
+    set_user(getattr(body, "from"), identity.app_id, identity.account, identity.user_id, identity.resource)
     return MIMCPacket(
         packetId=event.packet_id,
         package=identity.package,

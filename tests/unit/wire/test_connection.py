@@ -16,33 +16,56 @@ from openmimc.errors import (
     RemoteProtocolError,
 )
 from openmimc.model.message import Message
+from openmimc.wire import web
 from openmimc.wire.bind import is_signed_with
 from openmimc.wire.codec import new_codec
 from openmimc.wire.connection import MAX_BODY_BYTES, Connection, Framing, Identity, Role, State
 from openmimc.wire.events import (
+    AskCall,
+    AskGroup,
     BadMessage,
+    BadOnlineMessage,
     Bind,
     BindResponse,
+    CallParty,
     Conn,
     ConnResponse,
     Deliver,
     Delivered,
+    DeliveredGroup,
+    DeliveredGroupMessage,
     DeliveredMessage,
+    DeliverGroup,
+    DeliverOnline,
+    DeliverOverflow,
     Event,
+    GroupAck,
+    GroupAnswer,
+    GroupDismissed,
+    GroupPing,
+    GroupPong,
+    GroupRequest,
     Kick,
+    OnlineAck,
     OtherCommand,
     OtherPacket,
     PacketAck,
     Ping,
     Pong,
     Pull,
+    RefuseCall,
+    SendGroup,
+    SendOnline,
     SendP2P,
     SendP2T,
     SequenceAck,
     Unbind,
     UnreadableMessage,
 )
+from openmimc.wire.group_messages import serialize_group_list, serialize_group_message
+from openmimc.wire.headers import parse_header
 from openmimc.wire.messages import serialize_message
+from openmimc.wire.pb.mimc_pb2 import MIMCPacket
 from openmimc.wire.v6 import EMPTY_PACKET
 from tests import strategies
 from tests.unit.wire.peers import ALICE, CHALLENGE, bound_pair, greeted_pair, ids, pass_on, receive
@@ -51,6 +74,8 @@ FRAMINGS = list(Framing)
 framings = st.sampled_from(FRAMINGS)
 
 MESSAGE = SendP2P("p-1", None, "bob", b"hello")
+GROUP_MESSAGE = SendGroup("p-1", "m-1", None, 5, b"hello")
+ALICE_CALLS = (CallParty(1, "alice", 2, "phone"), CallParty(1, "bob", 0, ""))
 
 
 def delivered(message: Message) -> DeliveredMessage:
@@ -64,6 +89,22 @@ def delivered(message: Message) -> DeliveredMessage:
         from_user_id=message.sender.user_id,
         to_account=message.to_account,
         topic_id=message.topic_id,
+        payload=message.payload,
+        is_store=message.is_store,
+        biz_type=message.biz_type,
+        index=message.index,
+    )
+
+
+def delivered_to_group(message: Message) -> DeliveredGroupMessage:
+    """As ``delivered``, for a message to an unlimited group."""
+    return DeliveredGroupMessage(
+        packet_id=message.packet_id,
+        sequence=message.sequence,
+        timestamp_ms=message.timestamp_ms,
+        from_account=message.sender.account,
+        from_resource=message.sender.resource,
+        from_user_id=message.sender.user_id,
         payload=message.payload,
         is_store=message.is_store,
         biz_type=message.biz_type,
@@ -140,6 +181,95 @@ def test_lists_arrive_as_they_were_sent(
 
     expected = tuple(delivered(message) for message in messages)
     assert pass_on(server, client) == [Delivered(identity.user_id, identity.resource, max_sequence, expected)]
+
+
+@given(
+    framing=framings,
+    identity=strategies.identities,
+    messages=st.lists(strategies.group_messages, max_size=5),
+    group_id=strategies.uint64s,
+    max_sequence=strategies.sequences,
+)
+def test_lists_of_a_group_arrive_as_they_were_sent(
+    framing: Framing, identity: Identity, messages: list[Message], group_id: int, max_sequence: int
+) -> None:
+    client, server = bound_pair(framing, identity)
+    entries = [serialize_group_message(message) for message in messages]
+    list_bytes = serialize_group_list(group_id, identity.app_id, max_sequence, entries)
+
+    for _ in range(2):  # The second one is made of what was kept from the first.
+        server.send(DeliverGroup(list_bytes))
+
+    expected = tuple(delivered_to_group(message) for message in messages)
+    assert pass_on(server, client) == [DeliveredGroup(group_id, max_sequence, expected)] * 2
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_lists_of_a_group_are_for_who_is_bound_now(framing: Framing) -> None:
+    bob = replace(ALICE, user_id=2, account="bob", resource="desk", package="com.example.other")
+    deliver = DeliverGroup(serialize_group_list(5, ALICE.app_id, 7, []))
+    _, always_bob = bound_pair(framing, bob)
+    _, once_alice = bound_pair(framing, ALICE)
+    always_bob.send(deliver)
+    once_alice.send(deliver)
+    assert always_bob.data_to_send() != once_alice.data_to_send()
+
+    once_alice.clear_identity()
+    with pytest.raises(LocalProtocolError):
+        once_alice.send(deliver)
+    once_alice.set_identity(bob)
+
+    for end in (always_bob, once_alice):
+        end.send(deliver)
+    assert once_alice.data_to_send() == always_bob.data_to_send()
+
+    once_alice.clear_identity()
+    for end in (always_bob, once_alice):
+        end.set_identity(ALICE)
+        end.send(deliver)
+    assert once_alice.data_to_send() == always_bob.data_to_send()
+
+
+@given(
+    framing=framings,
+    identity=strategies.identities,
+    overflow=st.builds(DeliverOverflow, min_sequence=strategies.sequences, max_sequence=strategies.sequences),
+)
+def test_an_overflow_arrives_as_it_was_sent(
+    framing: Framing, identity: Identity, overflow: DeliverOverflow
+) -> None:
+    client, server = bound_pair(framing, identity)
+
+    server.send(overflow)
+
+    assert pass_on(server, client) == [
+        Delivered(
+            identity.user_id,
+            identity.resource,
+            overflow.max_sequence,
+            (),
+            is_overflow=True,
+            min_sequence=overflow.min_sequence,
+        )
+    ]
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_probe_arrives_as_an_ordinary_list_for_nobody(framing: Framing) -> None:
+    client, server = bound_pair(framing)
+
+    server.send(DeliverOverflow(is_probe=True))
+
+    assert pass_on(server, client) == [Delivered(0, "", 0, ())]
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_refused_count_arrives_as_nobody_there(framing: Framing) -> None:
+    client, server = bound_pair(framing)
+
+    server.send(GroupAnswer(GroupRequest.COUNT_ONLINE, "p-1", 1, 2, code=403, text="not a member"))
+
+    assert pass_on(server, client) == [GroupAnswer(GroupRequest.COUNT_ONLINE, "p-1", 1, 2)]
 
 
 @given(framing=framings, events=st.lists(strategies.client_events, min_size=1, max_size=6))
@@ -357,6 +487,21 @@ def test_no_two_messages_of_a_client_share_a_header_id(framing: Framing, events:
     assert len(asked) == len(events)
 
 
+@pytest.mark.parametrize(
+    ("packet_id", "has_header_id"),
+    [("p-1", "p-1"), ("i" * 256, "i" * 256), ("", "client-2"), ("a\0b", "client-2"), ("i" * 5000, "client-2")],
+)
+def test_a_message_to_a_group_lends_its_id_to_the_header(packet_id: str, has_header_id: str) -> None:
+    """As the official SDKs do; an id that will be refused must not damage the header."""
+    client, _ = bound_pair(Framing.WEBSOCKET)
+
+    client.send(replace(GROUP_MESSAGE, packet_id=packet_id))
+
+    header, payload = web.parse_packet(client.data_to_send(), max_body_bytes=MAX_BODY_BYTES)
+    assert parse_header(header).id == has_header_id
+    assert MIMCPacket.FromString(payload).packetId == packet_id
+
+
 # ------------------------------------------------------------------ what the peer may not do
 
 
@@ -501,13 +646,34 @@ CLIENT_ONLY = [
     SendP2T("p", None, 1, b""),
     SequenceAck(1),
     Pull(),
+    AskGroup(GroupRequest.JOIN, "p", None, 5),
+    GROUP_MESSAGE,
+    GroupPing("p", (5,)),
+    GroupAck(5, 1),
+    SendOnline("p", None, "bob", "", b""),
+    AskCall("p", 1, 1, *ALICE_CALLS),
 ]
-SERVER_ONLY = [ConnResponse("c"), BindResponse(True), Pong(), Kick("k"), PacketAck("p", 1, 1), Deliver(1, ())]
+SERVER_MESSAGES = [
+    PacketAck("p", 1, 1),
+    Deliver(1, ()),
+    DeliverOverflow(1, 2),
+    GroupAnswer(GroupRequest.JOIN, "p", 1, 5),
+    GroupPong("p"),
+    GroupDismissed(1, 5),
+    DeliverGroup(b""),
+    DeliverOnline("p", "alice", 1, "phone", "bob", 2, "", b"", 3),
+    RefuseCall("p", 1, 1, *ALICE_CALLS, "nobody there"),
+]
+SERVER_ONLY = [ConnResponse("c"), BindResponse(True), Pong(), Kick("k"), *SERVER_MESSAGES]
+FROM_BOTH = [OnlineAck("p", 1, "phone", 1), OtherPacket(10, "p", b"")]
+NEEDS_NO_USER = (Conn, Ping, Unbind)
 NEVER_SENT = [
     BadMessage("p", "r"),
+    BadOnlineMessage("p", "r"),
     UnreadableMessage(),
     OtherCommand("X"),
     Delivered(1, "r", 1, ()),
+    DeliveredGroup(5, 1, ()),
 ]
 
 
@@ -530,9 +696,7 @@ def test_a_server_sends_no_event_of_a_client(event: Event) -> None:
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
-@pytest.mark.parametrize(
-    "event", [*CLIENT_ONLY[1:], OtherPacket(8, "p", b"")], ids=lambda event: type(event).__name__
-)
+@pytest.mark.parametrize("event", [*CLIENT_ONLY[1:], *FROM_BOTH], ids=lambda event: type(event).__name__)
 def test_a_client_says_nothing_before_the_answer_to_conn(framing: Framing, event: Event) -> None:
     for greetings in ([], [Conn()]):
         client = Connection(Role.CLIENT, framing)
@@ -549,7 +713,7 @@ def test_a_client_says_nothing_before_the_answer_to_conn(framing: Framing, event
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize(
     "event",
-    [BindResponse(True), Kick("k"), PacketAck("p", 1, 1), Deliver(1, ()), OtherPacket(8, "p", b"")],
+    [BindResponse(True), Kick("k"), *SERVER_MESSAGES, *FROM_BOTH],
     ids=lambda event: type(event).__name__,
 )
 def test_a_server_says_nothing_before_conn(framing: Framing, event: Event) -> None:
@@ -567,8 +731,8 @@ def test_messages_need_an_identity(framing: Framing) -> None:
     client, server = greeted_pair(framing)
 
     for end, events in (
-        (client, [Bind("t", 1, "r", "b"), MESSAGE, SequenceAck(1), Pull(), OtherPacket(8, "p", b"")]),
-        (server, [PacketAck("p", 1, 1), Deliver(1, ()), OtherPacket(8, "p", b"")]),
+        (client, [event for event in CLIENT_ONLY if type(event) not in NEEDS_NO_USER] + FROM_BOTH),
+        (server, SERVER_MESSAGES + FROM_BOTH),
     ):
         for event in events:
             with pytest.raises(LocalProtocolError):
@@ -609,6 +773,16 @@ def test_a_client_makes_no_packet_that_servers_refuse_for_its_length(framing: Fr
     assert pass_on(client, server) == [replace(MESSAGE, payload=bytes(room - 20))]
 
 
+@pytest.mark.parametrize("call_type", [0, 3, -1])
+def test_calls_of_no_type_are_not_sent(call_type: int) -> None:
+    client, server = bound_pair(Framing.TCP)
+
+    with pytest.raises(LocalProtocolError):
+        client.send(AskCall("p", 1, call_type, *ALICE_CALLS))
+    with pytest.raises(LocalProtocolError):
+        server.send(RefuseCall("p", 1, call_type, *ALICE_CALLS, ""))
+
+
 @pytest.mark.parametrize("type_", [0, 13, -1])
 def test_packets_of_no_type_are_not_sent(type_: int) -> None:
     client, _ = bound_pair(Framing.TCP)
@@ -636,7 +810,8 @@ def test_dropping_caches_changes_nothing_but_memory(framing: Framing) -> None:
         client.send(MESSAGE)
         assert pass_on(client, server) == [MESSAGE]
         server.send(PacketAck("p-1", 1, 1))
-        assert pass_on(server, client) == [PacketAck("p-1", 1, 1)]
+        server.send(DeliverGroup(serialize_group_list(5, 1, 7, [])))
+        assert pass_on(server, client) == [PacketAck("p-1", 1, 1), DeliveredGroup(5, 7, ())]
         client.drop_caches()
         server.drop_caches()
 

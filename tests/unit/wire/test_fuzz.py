@@ -28,6 +28,10 @@ def test_two_seconds_of_fuzzing_find_nothing() -> None:
     [
         "openmimc.wire.codec_python.parse_client_message",
         "openmimc.wire.codec_python.parse_server_message",
+        "openmimc.wire.group_parsing._parse_send",
+        "openmimc.wire.group_parsing._parse_delivered",
+        "openmimc.wire.online.is_packet_id",
+        "openmimc.wire.calls._parse_parties",
         "openmimc.wire.codec_python.parse_header",
         "openmimc.wire.v6.split_body",
         "openmimc.wire.web.parse_packet",

@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from openmimc.errors import BadPayload
 from openmimc.wire.events import BadMessage, Delivered, OtherPacket, Pull, SendP2P, SendP2T, SequenceAck
-from openmimc.wire.message_parsing import (
+from openmimc.wire.message_parsing import parse_client_message, parse_server_message
+from openmimc.wire.packet_fields import (
     MAX_BIZ_TYPE_BYTES,
     MAX_PACKET_ID_BYTES,
     MAX_TOPIC_ID,
-    parse_client_message,
-    parse_server_message,
 )
 from openmimc.wire.pb.mimc_pb2 import (
     MIMCGroup,

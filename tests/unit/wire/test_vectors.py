@@ -1,8 +1,8 @@
 """The protocol reference's vectors, in both directions.
 
 Each packet is read by the end it is addressed to, and made again by the end it comes from where that end is
-written like ours. The others (answers with a host, kicks of another form, SDKs with habits of their own, types
-without an event yet) go through header, framing and ciphers and must come out byte for byte.
+written like ours. The others (answers with a host or a time, kicks of another form, SDKs with habits of their
+own) go through header, framing and ciphers and must come out byte for byte.
 """
 
 from __future__ import annotations
@@ -22,23 +22,41 @@ from openmimc.wire.bind import is_signed_with, sign, string_to_sign
 from openmimc.wire.cipher import body_key, payload_key, rc4
 from openmimc.wire.connection import Connection, Framing, Identity, Role
 from openmimc.wire.events import (
+    AskCall,
+    AskGroup,
     Bind,
     BindResponse,
+    CallParty,
     Conn,
     ConnResponse,
     Deliver,
     Delivered,
+    DeliveredGroup,
+    DeliveredGroupMessage,
     DeliveredMessage,
+    DeliverGroup,
+    DeliverOnline,
+    DeliverOverflow,
     Event,
+    GroupAck,
+    GroupAnswer,
+    GroupDismissed,
+    GroupPing,
+    GroupPong,
+    GroupRequest,
     Kick,
-    OtherPacket,
+    OnlineAck,
     PacketAck,
     Ping,
     Pong,
+    RefuseCall,
+    SendGroup,
+    SendOnline,
     SendP2P,
     SequenceAck,
     Unbind,
 )
+from openmimc.wire.group_messages import serialize_group_list, serialize_group_message
 from openmimc.wire.headers import (
     CLIENT_MESSAGE_END,
     CLIENT_REQUEST_END,
@@ -52,7 +70,6 @@ from openmimc.wire.headers import (
     serialize_header,
 )
 from openmimc.wire.messages import serialize_message
-from openmimc.wire.pb.mimc_pb2 import MIMCPacket
 from tests.unit.wire.peers import ids, receive
 
 VECTORS: dict[str, Any] = json.loads(
@@ -63,6 +80,7 @@ WEB: dict[str, dict[str, str]] = VECTORS["websocket"]
 APP_ID = int(VECTORS["actors"]["appId"])
 PACKAGE = VECTORS["actors"]["appPackage"]
 WEB_RESOURCE = VECTORS["constants_used"]["alice_websocket_resource"]
+GROUP_ID = int(VECTORS["constants_used"]["topicId"])
 SEQUENCE = int(VECTORS["constants_used"]["sequence"])
 TIMESTAMP_MS = int(VECTORS["constants_used"]["timestamp_ms"])
 
@@ -93,6 +111,12 @@ def packet_of(name: str, framing: Framing) -> bytes:
     if framing is Framing.TCP:
         return bytes.fromhex(TCP[name]["tcp_packet_hex"])
     return bytes.fromhex(WEB[name]["websocket_packet_hex"])
+
+
+def id_in_header_of(name: str, framing: Framing) -> str:
+    """What the vector's header has for an id; where an event brings its own, nobody asks for this one."""
+    vector = (TCP if framing is Framing.TCP else WEB)[name]
+    return parse_header(bytes.fromhex(vector.get("client_header_hex", ""))).id
 
 
 def end(
@@ -158,10 +182,21 @@ def answered(identity: Identity, header_id: str, *error: str) -> BindResponse:
     return BindResponse(not error, kind, reason, text, identity.user_id, identity.resource, header_id)
 
 
-def uc_payload(name: str) -> bytes:
-    """The UCPacket inside a packet of type 8."""
-    return MIMCPacket.FromString(bytes.fromhex(WEB[name]["payload_plain_hex"])).payload
+def in_group(sequence: int, packet_id: str, payload: bytes, **fields: Any) -> DeliveredGroupMessage:
+    said = {"from_account": "alice", "from_resource": ALICE.resource, "from_user_id": ALICE.user_id, **fields}
+    return DeliveredGroupMessage(
+        packet_id=packet_id,
+        sequence=sequence,
+        timestamp_ms=sequence // 10_000,
+        payload=payload,
+        **said,
+    )
 
+
+CALLER = CallParty(APP_ID, "alice", ALICE.user_id, ALICE.resource)
+CALLEE = CallParty(APP_ID, "bob", 0, "")
+RECEIVED = OnlineAck("online-1", ALICE.user_id, ALICE.resource, 1, "RECEIVED")
+NUMBERED = replace(DELIVERED_TO_BOB, packet_id="pkt-alice-50", index=3)
 
 T, W = Framing.TCP, Framing.WEBSOCKET
 TO_SERVER: list[tuple[str, Framing, Identity, Event]] = [
@@ -178,7 +213,32 @@ TO_SERVER: list[tuple[str, Framing, Identity, Event]] = [
     ("unbind", W, WEB_ALICE, Unbind(header_id="web17000000001252")),
     ("secmsg_p2p_up", W, WEB_ALICE, replace(MESSAGE_TO_BOB, packet_id="web17000000001273", biz_type="")),
     ("secmsg_sequence_ack_up", W, WEB_ALICE, SequenceAck(SEQUENCE + 10_000)),
-    ("uc_join_up", W, WEB_ALICE, OtherPacket(8, "web17000000001295", uc_payload("uc_join_up"))),
+    (
+        "secmsg_p2p_up_with_conversation",
+        T,
+        ALICE,
+        replace(MESSAGE_TO_BOB, packet_id="pkt-alice-50", conversation=True),
+    ),
+    (
+        "uc_message_up",
+        T,
+        ALICE,
+        SendGroup("pkt-alice-20", "pkt-alice-20", APP_ID, GROUP_ID, b"Hello group", True, "TEXT"),
+    ),
+    ("uc_sequence_ack_up", T, BOB, GroupAck(GROUP_ID, SEQUENCE + 10_000)),
+    ("uc_ping_up", T, BOB, GroupPing("uc-ping-1", (GROUP_ID, GROUP_ID + 1))),
+    ("uc_quit_up", T, BOB, AskGroup(GroupRequest.QUIT, "uc-quit-1", APP_ID, GROUP_ID)),
+    ("uc_query_online_users_up", T, BOB, AskGroup(GroupRequest.COUNT_ONLINE, "uc-count-1", APP_ID, GROUP_ID)),
+    ("online_message_up", T, ALICE, SendOnline("online-1", APP_ID, "bob", "res-bob-1", b"typing", "STATE")),
+    ("online_message_ack_up", T, BOB, RECEIVED),
+    ("rts_create_request_up", T, ALICE, AskCall("call-1", 4711, 1, CALLER, CALLEE)),
+    ("uc_join_up", W, WEB_ALICE, AskGroup(GroupRequest.JOIN, "web17000000001295", APP_ID, GROUP_ID)),
+    (
+        "uc_message_up",
+        W,
+        WEB_ALICE,
+        SendGroup("web17000000001407", "web17000000001406", APP_ID, GROUP_ID, b"Hello group", False, ""),
+    ),
 ]
 TO_CLIENT: list[tuple[str, Framing, Identity, Event]] = [
     ("empty_ping_or_pong", T, ALICE, Pong()),
@@ -215,8 +275,93 @@ TO_CLIENT: list[tuple[str, Framing, Identity, Event]] = [
         WEB_ALICE,
         Delivered(ALICE.user_id, WEB_RESOURCE, SEQUENCE + 10_000, (DELIVERED_TO_ALICE,)),
     ),
-    ("uc_join_resp_down", W, WEB_ALICE, OtherPacket(8, "web17000000001295", uc_payload("uc_join_resp_down"))),
-    ("uc_message_list_down", W, WEB_ALICE, OtherPacket(8, "09d0000000c4", uc_payload("uc_message_list_down"))),
+    ("secmsg_packet_ack_with_index_down", T, ALICE, PacketAck("pkt-alice-50", SEQUENCE, TIMESTAMP_MS, index=3)),
+    ("secmsg_compound_with_index_down", T, BOB, Delivered(BOB.user_id, "res-bob-1", SEQUENCE, (NUMBERED,))),
+    (
+        "uc_message_list_down",
+        T,
+        BOB,
+        DeliveredGroup(
+            GROUP_ID,
+            SEQUENCE + 10_000,
+            (
+                in_group(SEQUENCE, "pkt-alice-20", b"Hello group", is_store=True, biz_type="TEXT"),
+                in_group(SEQUENCE + 10_000, "pkt-alice-21", b"Hello again", is_store=False, biz_type=None),
+            ),
+        ),
+    ),
+    ("uc_pong_down", T, BOB, GroupPong("uc-ping-1")),
+    (
+        "uc_quit_resp_down",
+        T,
+        BOB,
+        GroupAnswer(GroupRequest.QUIT, "uc-quit-1", APP_ID, GROUP_ID, 404, "no such group"),
+    ),
+    ("uc_dismiss_down", T, BOB, GroupDismissed(APP_ID, GROUP_ID)),
+    (
+        "uc_query_online_users_resp_down",
+        T,
+        BOB,
+        GroupAnswer(GroupRequest.COUNT_ONLINE, "uc-count-1", APP_ID, GROUP_ID, online=17),
+    ),
+    (
+        "online_message_down",
+        T,
+        BOB,
+        DeliverOnline(
+            packet_id="online-1",
+            from_account="alice",
+            from_user_id=ALICE.user_id,
+            from_resource=ALICE.resource,
+            to_account="bob",
+            to_user_id=BOB.user_id,
+            to_resource=BOB.resource,
+            payload=b"typing",
+            timestamp_ms=TIMESTAMP_MS,
+            biz_type="STATE",
+        ),
+    ),
+    ("online_message_ack_down", T, ALICE, RECEIVED),
+    (
+        "rts_create_response_down",
+        T,
+        ALICE,
+        RefuseCall("call-1", 4711, 1, CALLER, replace(CALLEE, user_id=BOB.user_id), "nobody there"),
+    ),
+    (
+        "secmsg_pull_notification_down",
+        W,
+        WEB_ALICE,
+        Delivered(ALICE.user_id, WEB_RESOURCE, SEQUENCE, (), is_overflow=True, min_sequence=SEQUENCE - 100_000),
+    ),
+    ("secmsg_probe_down", W, WEB_ALICE, Delivered(0, "", 0, ())),
+    (
+        "uc_join_resp_down",
+        W,
+        WEB_ALICE,
+        GroupAnswer(GroupRequest.JOIN, "web17000000001295", APP_ID, GROUP_ID, 0, "success"),
+    ),
+    (
+        "uc_message_list_down",
+        W,
+        WEB_ALICE,
+        DeliveredGroup(
+            GROUP_ID,
+            SEQUENCE + 20_000,
+            (
+                in_group(
+                    SEQUENCE + 20_000,
+                    "pkt-bob-10",
+                    b"Hello group",
+                    from_account="bob",
+                    from_resource=BOB.resource,
+                    from_user_id=BOB.user_id,
+                    is_store=False,
+                    biz_type="",
+                ),
+            ),
+        ),
+    ),
 ]
 CONNS: list[tuple[str, Framing, Conn]] = [
     ("conn_go_like", T, Conn(106, "macOs", "", 33, header_id="conn-id-1")),
@@ -266,24 +411,12 @@ def test_a_client_reads_the_answer_to_conn(name: str, framing: Framing, event: C
 
 # ------------------------------------------------------------------ what our own ends make
 
-HEADER_ID_OF_MESSAGES = {
-    (T, "secmsg_p2p_up"): "pkt-alice-1",
-    (T, "secmsg_sequence_ack_up"): "pkt-bob-1",
-    (T, "secmsg_packet_ack_down"): "09d0000000a1",
-    (T, "secmsg_compound_down"): "09d0000000b1",
-    (W, "secmsg_p2p_up"): "web17000000001273",
-    (W, "secmsg_sequence_ack_up"): "web17000000001284",
-    (W, "uc_join_up"): "web17000000001295",
-    (W, "secmsg_packet_ack_down"): "09d0000000c1",
-    (W, "secmsg_compound_down"): "09d0000000c2",
-}
 NOT_MADE_BY_OUR_CLIENT = {(T, "secmsg_p2p_up_cpp_like")}
 NOT_MADE_BY_OUR_SERVER = {
     (T, "kick_hybrid"),  # An XMMsgKick that reads as an XMMsgBindResp; ours is the latter.
     (T, "kick_single_resource"),
     (W, "kick"),
-    (T, "secmsg_pull_notification_down"),
-    (W, "uc_join_resp_down"),
+    (W, "uc_join_resp_down"),  # Tells the time, as does the next.
     (W, "uc_message_list_down"),
 }
 
@@ -293,13 +426,13 @@ NOT_MADE_BY_OUR_SERVER = {
     [each for each in TO_SERVER if (each[1], each[0]) not in NOT_MADE_BY_OUR_CLIENT],
 )
 def test_a_client_makes_it(name: str, framing: Framing, identity: Identity, event: Event) -> None:
-    header_id = HEADER_ID_OF_MESSAGES.get((framing, name))
+    header_id = id_in_header_of(name, framing)
     client = end(
         Role.CLIENT,
         framing,
         identity,
         udid=CPP_UDID if "with_udid" in name else "",
-        next_ids=(header_id,) if header_id else (),
+        next_ids=(header_id,),
     )
     if isinstance(event, Bind):
         event = replace(event, signature="")  # It signs by itself.
@@ -314,15 +447,40 @@ def test_a_client_makes_it(name: str, framing: Framing, identity: Identity, even
     [each for each in TO_CLIENT if (each[1], each[0]) not in NOT_MADE_BY_OUR_SERVER],
 )
 def test_a_server_makes_it(name: str, framing: Framing, identity: Identity, event: Event) -> None:
-    header_id = HEADER_ID_OF_MESSAGES.get((framing, name))
-    server = end(Role.SERVER, framing, identity, next_ids=(header_id,) if header_id else ())
-    if isinstance(event, Delivered):
-        packets = tuple(serialize_message(stored(each), PACKAGE) for each in event.messages)
-        event = Deliver(event.max_sequence, packets)
-
-    server.send(event)
+    header_id = id_in_header_of(name, framing)
+    server = end(Role.SERVER, framing, identity, next_ids=(header_id,))
+    server.send(as_sent(event))
 
     assert server.data_to_send() == packet_of(name, framing)
+
+
+def as_sent(event: Event) -> Event:
+    """What a server sends for what a client reads."""
+    if isinstance(event, Delivered):
+        if event.is_overflow or not event.user_id:
+            return DeliverOverflow(event.min_sequence, event.max_sequence, is_probe=not event.is_overflow)
+        packets = tuple(serialize_message(stored(each), PACKAGE) for each in event.messages)
+        return Deliver(event.max_sequence, packets)
+    if isinstance(event, DeliveredGroup):
+        messages = [serialize_group_message(stored_in_group(each)) for each in event.messages]
+        return DeliverGroup(serialize_group_list(event.group_id, APP_ID, event.max_sequence, messages))
+    return event
+
+
+def stored_in_group(message: DeliveredGroupMessage) -> Message:
+    """As ``stored``, for a message to the unlimited group of the vectors."""
+    return Message(
+        sequence=message.sequence,
+        kind=Kind.GROUP,
+        sender=Sender(APP_ID, message.from_user_id, message.from_account, message.from_resource),
+        to_user_id=0,
+        to_account="",
+        topic_id=GROUP_ID,
+        packet_id=message.packet_id,
+        payload=message.payload,
+        biz_type=message.biz_type,
+        is_store=message.is_store,
+    )
 
 
 def stored(message: DeliveredMessage) -> Message:
@@ -339,6 +497,7 @@ def stored(message: DeliveredMessage) -> Message:
         payload=message.payload,
         biz_type=message.biz_type,
         is_store=message.is_store,
+        index=message.index,
     )
 
 

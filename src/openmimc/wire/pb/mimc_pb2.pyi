@@ -309,3 +309,17 @@ class UCSequenceAck(_message.Message):
     group: UCGroup
     sequence: int
     def __init__(self, group: _Optional[_Union[UCGroup, _Mapping]] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class UCQueryOnlineUsers(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: UCGroup
+    def __init__(self, group: _Optional[_Union[UCGroup, _Mapping]] = ...) -> None: ...
+
+class UCQueryOnlineUsersResp(_message.Message):
+    __slots__ = ("group", "userCount")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    USERCOUNT_FIELD_NUMBER: _ClassVar[int]
+    group: UCGroup
+    userCount: int
+    def __init__(self, group: _Optional[_Union[UCGroup, _Mapping]] = ..., userCount: _Optional[int] = ...) -> None: ...
