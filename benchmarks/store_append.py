@@ -6,17 +6,22 @@ For batches of 1, 64 and 512 messages in flight, a fresh file on this machine's 
 * busy: the same beside an event loop that never rests, as on a loaded server, where every step of a SQLite
   statement has to get the interpreter's lock back. CPU time is the writer thread's alone.
 
+First one-to-one messages, then messages to one unlimited group of 10 and of 5,000 members, whose cost and room
+in the file have to be the same: nothing is written per member.
+
 The interpreter's switch interval matters to the busy figures. A waiting thread asks for the lock only after a
 whole interval in which it saw no release; a loop that makes a system call every few microseconds releases the
 lock each time for a moment, often takes it back before the waiting thread has woken up, and so is seldom asked.
 
-Run: python benchmarks/store_append.py [--messages 20000] [--payload-bytes 300] [--switch-interval-us 10]
+Run: python benchmarks/store_append.py [--mode p2p|group|all] [--messages 20000] [--payload-bytes 300]
+[--switch-interval-us 10]
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import platform
 import socket
@@ -36,6 +41,7 @@ from openmimc.store.sqlite import SqliteStore
 
 BATCHES = (1, 64, 512)
 USERS = 10_000
+GROUP_MEMBERS = (10, 5_000)
 APP = AppId(1)
 
 
@@ -66,16 +72,29 @@ async def keep_busy() -> None:
         far.close()
 
 
-def draft_of(sender: Account, to_account: str, number: int, payload: bytes) -> Draft:
-    """Return one message."""
+def draft_of(
+    sender: Account, number: int, payload: bytes, *, to_account: str = "", group_id: TopicId | None = None
+) -> Draft:
+    """Return one message, to an account or to a group."""
     return Draft(
-        kind=Kind.P2P,
+        kind=Kind.P2P if group_id is None else Kind.GROUP,
         sender=Sender(sender.app_id, sender.user_id, sender.name, "phone"),
         to_account=to_account,
-        topic_id=TopicId(0),
+        topic_id=TopicId(0) if group_id is None else group_id,
         packet_id=f"packet-{number}",
         payload=payload,
+        copy_to_sender=group_id is None,
     )
+
+
+async def group_of(store: SqliteStore, members: tuple[Account, ...]) -> TopicId:
+    """Return an unlimited group of these members."""
+    owner, *others = members
+    group = await store.create_group(APP, owner.user_id, name="", extra="", on_change=lambda _: None)
+    await asyncio.gather(
+        *[store.join_group(group.group_id, other.user_id, APP, lambda _: None) for other in others]
+    )
+    return group.group_id
 
 
 async def append_batch(store: SqliteStore, drafts: list[Draft]) -> None:
@@ -96,17 +115,35 @@ async def append_batch(store: SqliteStore, drafts: list[Draft]) -> None:
 
 
 async def measure(
-    folder: Path, batch: int, messages: int, payload_bytes: int, *, is_busy: bool
+    folder: Path, batch: int, messages: int, payload_bytes: int, *, members: int, is_busy: bool
 ) -> dict[str, object]:
-    """Append ``messages`` messages between random users, ``batch`` at a time."""
-    store = SqliteStore.open(folder / "openmimc.db", clock=SystemClock())
+    """Append ``messages`` messages, ``batch`` at a time.
+
+    They are between random users, or from random members to a group of ``members`` if that is not 0.
+    """
+    path = folder / "openmimc.db"
+    store = SqliteStore.open(path, clock=SystemClock())
     accounts = await store.ensure_accounts(APP, tuple(f"user-{number}" for number in range(USERS)))
-    drafts = [
-        draft_of(
-            accounts[number * 7919 % USERS], f"user-{number * 104_729 % USERS}", number, bytes(payload_bytes)
-        )
-        for number in range(messages)
-    ]
+    payload = bytes(payload_bytes)
+    if members:
+        group_id = await group_of(store, accounts[:members])
+        drafts = [
+            draft_of(accounts[number * 7919 % members], number, payload, group_id=group_id)
+            for number in range(messages)
+        ]
+    else:
+        drafts = [
+            draft_of(
+                accounts[number * 7919 % USERS],
+                number,
+                payload,
+                to_account=f"user-{number * 104_729 % USERS}",
+            )
+            for number in range(messages)
+        ]
+    await store.aclose()
+    empty_bytes = path.stat().st_size
+    store = SqliteStore.open(path, clock=SystemClock())
     await append_batch(store, drafts[:batch])  # Prepares the statements.
     neighbour = asyncio.ensure_future(keep_busy()) if is_busy else None
     (writer,) = [thread for thread in threading.enumerate() if thread.name == "openmimc-store-writer"]
@@ -130,18 +167,21 @@ async def measure(
     appended = messages - batch
     batch_ms.sort()
     return {
+        "to": f"group of {members:,}" if members else "one account",
         "loop": "busy" if is_busy else "quiet",
         "batch": batch,
         "cpu_us_per_append": round(cpu_s / appended * 1e6, 1),
         "appends_per_s": round(appended / wall_s),
         "batch_ms_median": round(statistics.median(batch_ms), 2),
         "batch_ms_p99": round(batch_ms[int(len(batch_ms) * 0.99)], 2),
+        "file_bytes_per_append": round((path.stat().st_size - empty_bytes) / messages),
     }
 
 
 def main() -> None:
     """Print one JSON object per measurement."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--mode", choices=("p2p", "group", "all"), default="all")
     parser.add_argument("--messages", type=int, default=20_000, help="most messages per measurement")
     parser.add_argument("--payload-bytes", type=int, default=300)
     parser.add_argument("--switch-interval-us", type=int, default=10, help="Python's own default is 5000")
@@ -151,14 +191,16 @@ def main() -> None:
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}",
         file=sys.stderr,
     )
-    for is_busy in (False, True):
-        for batch in BATCHES:
-            messages = min(arguments.messages, 500 * batch + batch)
-            with tempfile.TemporaryDirectory() as folder:
-                figures = asyncio.run(
-                    measure(Path(folder), batch, messages, arguments.payload_bytes, is_busy=is_busy)
+    targets = {"p2p": (0,), "group": GROUP_MEMBERS, "all": (0, *GROUP_MEMBERS)}[arguments.mode]
+    for members, is_busy, batch in itertools.product(targets, (False, True), BATCHES):
+        messages = min(arguments.messages, 500 * batch + batch)
+        with tempfile.TemporaryDirectory() as folder:
+            figures = asyncio.run(
+                measure(
+                    Path(folder), batch, messages, arguments.payload_bytes, members=members, is_busy=is_busy
                 )
-            print(json.dumps(figures))
+            )
+        print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

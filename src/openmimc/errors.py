@@ -13,7 +13,8 @@
     │   ├── BadRequest        400 the request is malformed
     │   ├── Unauthenticated   401 no credentials were given
     │   ├── Forbidden         403 the caller may not do this
-    │   │   ├── NotAMember        not a member of the topic
+    │   │   ├── NotAMember        not a member of the topic or unlimited group
+    │   │   ├── Muted             may not talk in the unlimited group for now
     │   │   └── ForeignApp        another app's account or topic
     │   ├── NoSuchTopic       404
     │   ├── SenderBlocked     405 the recipient has the sender on their blacklist
@@ -132,9 +133,15 @@ class Forbidden(DomainError):
 
 
 class NotAMember(Forbidden):
-    """The caller is not a member of the topic."""
+    """The caller is not a member of the topic or unlimited group."""
 
     default_text = "not a member of this topic"
+
+
+class Muted(Forbidden):
+    """The group's owner lets the member not talk for now."""
+
+    default_text = "muted in this group"
 
 
 class ForeignApp(Forbidden):

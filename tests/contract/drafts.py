@@ -7,6 +7,7 @@ import asyncio
 from openmimc.domain.ports import MessageStore, Store, SweepCursor
 from openmimc.errors import DomainError, Unavailable
 from openmimc.model.app import Account, App, AppSettings
+from openmimc.model.group import GroupChange
 from openmimc.model.ids import AppId, Position, TopicId, UserId
 from openmimc.model.message import CallbackWish, Commit, Delivery, Draft, Kind, Sender
 
@@ -74,6 +75,42 @@ def p2t(
         as_app=as_app,
         callbacks=callbacks,
     )
+
+
+def uc(
+    sender: Account,
+    group_id: TopicId,
+    packet_id: str,
+    *,
+    resource: str = "phone",
+    payload: bytes = b"hello group",
+    is_store: bool = True,
+    as_app: bool = False,
+) -> Draft:
+    """A message to an unlimited group."""
+    return Draft(
+        kind=Kind.GROUP,
+        sender=Sender(sender.app_id, sender.user_id, sender.name, resource),
+        to_account="",
+        topic_id=group_id,
+        packet_id=packet_id,
+        payload=payload,
+        is_store=is_store,
+        copy_to_sender=False,
+        as_app=as_app,
+    )
+
+
+def ignore(_change: GroupChange) -> None:
+    """Hear of a change of a group's members, and do nothing."""
+
+
+async def group_of(store: Store, owner: Account, *others: Account) -> TopicId:
+    """Create an unlimited group with these members."""
+    group = await store.create_group(owner.app_id, owner.user_id, name="n", extra="", on_change=ignore)
+    for other in others:
+        await store.join_group(group.group_id, other.user_id, owner.app_id, ignore)
+    return group.group_id
 
 
 def app(app_id: AppId = APP, *, settings: AppSettings | None = None, name: str = "demo") -> App:

@@ -7,7 +7,7 @@ import pytest
 from openmimc.domain.ports import Store
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import Sequence
-from tests.contract.drafts import APP, OTHER_APP, append_one, p2p, p2t
+from tests.contract.drafts import APP, OTHER_APP, append_one, group_of, p2p, p2t, uc
 
 END = Sequence(2**62)
 
@@ -63,7 +63,23 @@ async def test_a_topics_history_is_the_topics_own(store: Store) -> None:
     assert page == HistoryPage((message,), has_more=False)
 
 
-@pytest.mark.parametrize("in_topic", [False, True])
+async def test_a_groups_history_is_the_groups_own(store: Store) -> None:
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    group_id, other = await group_of(store, alice, bob), await group_of(store, alice, bob)
+    topic = await store.create_topic(APP, alice.user_id, (bob.user_id,), name="", extra="")
+    message = (await append_one(store, uc(bob, group_id, "1"))).message
+    await append_one(store, uc(bob, other, "2"))
+    await append_one(store, uc(bob, group_id, "3", is_store=False))
+    await append_one(store, p2t(bob, topic.topic_id, "4"))
+
+    page = await read(store, Conversation.of_group(group_id))
+
+    assert page == HistoryPage((message,), has_more=False)
+    assert packets(await read(store, Conversation.of_topic(group_id))) == []
+    assert packets(await read(store, Conversation.of_group(topic.topic_id))) == []
+
+
+@pytest.mark.parametrize("place", ["pair", "topic", "group"])
 @pytest.mark.parametrize(
     ("first", "last", "limit", "newest", "expected", "has_more"),
     [
@@ -80,7 +96,7 @@ async def test_a_topics_history_is_the_topics_own(store: Store) -> None:
 )
 async def test_a_page_is_half_open_and_says_whether_there_is_more(
     store: Store,
-    in_topic: bool,
+    place: str,
     first: int,
     last: int,
     limit: int,
@@ -90,15 +106,22 @@ async def test_a_page_is_half_open_and_says_whether_there_is_more(
 ) -> None:
     alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
     topic = await store.create_topic(APP, alice.user_id, (bob.user_id,), name="", extra="")
+    group_id = await group_of(store, alice)
+    conversation = {
+        "pair": Conversation.between(alice.user_id, bob.user_id),
+        "topic": Conversation.of_topic(topic.topic_id),
+        "group": Conversation.of_group(group_id),
+    }[place]
     sequences: list[int] = []
     for number in range(6):
-        draft = p2t(alice, topic.topic_id, str(number)) if in_topic else p2p(alice, "bob", str(number))
+        draft = {
+            "pair": p2p(alice, "bob", str(number)),
+            "topic": p2t(alice, topic.topic_id, str(number)),
+            "group": uc(alice, group_id, str(number)),
+        }[place]
         sequences.append((await append_one(store, draft)).message.sequence)
         await append_one(store, p2p(bob, "carol", f"other-{number}"))
     sequences.append(END)
-    conversation = (
-        Conversation.of_topic(topic.topic_id) if in_topic else Conversation.between(alice.user_id, bob.user_id)
-    )
 
     page = await read(store, conversation, sequences[first], sequences[last], limit=limit, newest=newest)
 

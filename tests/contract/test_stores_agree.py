@@ -18,12 +18,13 @@ from openmimc.errors import DomainError
 from openmimc.model.app import Account, AppSettings
 from openmimc.model.callback import CallbackEvent, CallbackState, EventId
 from openmimc.model.contact import Contact
+from openmimc.model.group import Group, GroupChange, GroupCursor, GroupMember, GroupPlace
 from openmimc.model.history import Conversation
 from openmimc.model.ids import Position, Sequence, TopicId, UserId
 from openmimc.model.message import CallbackWish, Commit, Draft, Message
 from openmimc.model.topic import Topic, TopicChange
 from openmimc.store.sqlite import SqliteStore
-from tests.contract.drafts import APP, OTHER_APP, app, p2p, p2t, start_append, sweep_round
+from tests.contract.drafts import APP, OTHER_APP, app, p2p, p2t, start_append, sweep_round, uc
 from tests.fakes.clock import DAY_MS, START_MS, FakeClock
 from tests.fakes.memory_store import MemoryStore
 
@@ -39,18 +40,20 @@ user_tuples = st.lists(users, max_size=3).map(tuple)
 
 
 class Send(Struct, frozen=True):
-    """A message; ``topic`` None is one-to-one."""
+    """A message to a topic or unlimited group; with both None it is one-to-one."""
 
     sender: str
     resource: str
     to_account: str
     topic: int | None
+    group: int | None
     packet: int
     size: int
     is_store: bool
     copy_to_sender: bool
     as_app: bool
     callbacks: CallbackWish
+    wants_index: bool
 
 
 class Together(Struct, frozen=True):
@@ -109,6 +112,7 @@ class Ask(Struct, frozen=True):
     user: str
     peer: str
     topic: int | None
+    group: int | None
     start: int
     stop: int
     limit: int
@@ -161,6 +165,62 @@ class Dismiss(Struct, frozen=True):
     topic: int
 
 
+class Found(Struct, frozen=True):
+    """A new unlimited group."""
+
+    owner: str
+
+
+class Join(Struct, frozen=True):
+    """A user who comes to an unlimited group, or leaves it."""
+
+    group: int
+    user: str
+    is_on: bool
+
+
+class Disband(Struct, frozen=True):
+    """The end of an unlimited group."""
+
+    group: int
+
+
+class Mute(Struct, frozen=True):
+    """A member of an unlimited group muted for so long, or not any more."""
+
+    group: int
+    user: str
+    for_ms: int
+
+
+class GroupMoves(Struct, frozen=True):
+    """Cursors of a user's devices moved to the sequences of the n-th messages sent so far."""
+
+    group: int
+    user: str
+    moves: tuple[tuple[str, int], ...]
+
+
+class Log(Struct, frozen=True):
+    """A look at an unlimited group's log."""
+
+    group: int
+    after: int
+    limit: int
+    max_bytes: int
+    not_before_ms: int
+
+
+class Measure(Struct, frozen=True):
+    """A look at how much waits for a device."""
+
+    user: str
+    resource: str
+    after: int
+    more_than: int
+    not_before_ms: int
+
+
 class Read(Struct, frozen=True):
     """A page of an inbox."""
 
@@ -187,7 +247,8 @@ class Reopen(Struct, frozen=True):
     """A restart, where there is something to restart."""
 
 
-Write = Send | Together | Block | Hide | Move | Open | Create | Change | Dismiss
+GroupWrite = Found | Join | Disband | Mute | GroupMoves
+Write = Send | Together | Block | Hide | Move | Open | Create | Change | Dismiss | GroupWrite
 
 sends = st.builds(
     Send,
@@ -195,17 +256,32 @@ sends = st.builds(
     resource=resources,
     to_account=st.sampled_from((*NAMES, *NEWCOMERS)),
     topic=st.none() | topic_numbers,
+    group=st.none() | st.none() | topic_numbers,
     packet=st.integers(0, 12),
     size=st.integers(0, 30),
     is_store=st.booleans(),
     copy_to_sender=st.booleans(),
     as_app=st.booleans(),
     callbacks=st.builds(CallbackWish, st.booleans(), st.booleans(), st.integers(0, 6)),
+    wants_index=st.booleans(),
 )
 togethers = st.builds(
     lambda sends, sender: Together(tuple(msgspec.structs.replace(send, sender=sender) for send in sends)),
     st.lists(sends, min_size=1, max_size=3),
     users,
+)
+group_writes = st.one_of(
+    st.builds(Found, users),
+    st.builds(Join, topic_numbers, st.sampled_from((*NAMES, STRANGER)), st.booleans()),
+    st.builds(Join, topic_numbers, users, st.just(True)),
+    st.builds(Disband, topic_numbers),
+    st.builds(Mute, topic_numbers, users, st.sampled_from((0, 60_000, 2 * DAY_MS, -60_000))),
+    st.builds(
+        GroupMoves,
+        topic_numbers,
+        users,
+        st.lists(st.tuples(resources, st.integers(0, 20)), max_size=3).map(tuple),
+    ),
 )
 writes = st.one_of(
     sends,
@@ -219,6 +295,8 @@ writes = st.one_of(
     st.builds(Create, users, user_tuples),
     st.builds(Change, topic_numbers, st.integers(0, 1), st.none() | st.just("n"), user_tuples, user_tuples),
     st.builds(Dismiss, topic_numbers),
+    group_writes,
+    group_writes,
 )
 alone = st.one_of(
     st.builds(
@@ -241,10 +319,27 @@ alone = st.one_of(
         users,
         users,
         st.none() | topic_numbers,
+        st.none() | topic_numbers,
         st.integers(0, 20),
         st.integers(0, 20),
         st.integers(1, 4),
         st.booleans(),
+    ),
+    st.builds(
+        Log,
+        topic_numbers,
+        st.integers(0, 20),
+        st.integers(1, 4),
+        st.integers(1, 60),
+        st.sampled_from((0, START_MS + DAY_MS)),
+    ),
+    st.builds(
+        Measure,
+        users,
+        resources,
+        st.integers(0, 20),
+        st.integers(0, 4),
+        st.sampled_from((0, START_MS + DAY_MS)),
     ),
     st.builds(Contacts, users, st.sampled_from((0, START_MS + DAY_MS)), st.integers(1, 4)),
 )
@@ -273,6 +368,8 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.names: dict[UserId, str] = {}
         self.topics: list[Topic] = []
+        self.groups: list[TopicId] = []
+        self.changes: list[GroupChange] = []
         self.sequences: list[int] = []
 
     async def play(self, steps: list[list[Write] | Any]) -> list[Any]:
@@ -297,6 +394,8 @@ class World:
             self._name(account)
         for account in await self.store.ensure_accounts(OTHER_APP, (STRANGER,)):
             self._name(account)
+        await self._burst([Found("alice"), Found("bob")])
+        await self._burst([Join(0, "bob", True)])
         told = []
         for step in steps:
             told.append(await (self._burst(step) if isinstance(step, list) else self._alone(step)))
@@ -314,14 +413,32 @@ class World:
                 kept.append(await self.store.open_device(self.accounts[name].user_id, resource))
             kept.append(await self._contacts(Contacts(name, 0, 100)))
             for peer in NAMES:
-                kept.append(await self._ask(Ask(name, peer, None, 0, 0, 100, False)))
+                kept.append(await self._ask(Ask(name, peer, None, None, 0, 0, 100, False)))
         for number in range(len(self.topics)):
-            kept.append(await self._ask(Ask("alice", "bob", number, 0, 0, 100, True)))
+            kept.append(await self._ask(Ask("alice", "bob", number, None, 0, 0, 100, True)))
+        kept.append(await self._groups())
         for app_id in (APP, OTHER_APP):
             for state in CallbackState:
                 kept.append(await self.store.list_callbacks(app_id, state, after=EventId(0), limit=100))
         kept.append(sorted((await self.store.count_callbacks()).items()))
-        return [self._plain(item) for item in (*told, *kept)]
+        return [self._plain(item) for item in (*told, *kept, self.changes)]
+
+    async def _groups(self) -> list[Any]:
+        """All that is kept of unlimited groups."""
+        kept: list[Any] = []
+        for number, group_id in enumerate(self.groups):
+            kept.append(await self.store.find_group(group_id))
+            members = await self.store.group_members(group_id, after=UserId(0), limit=100)
+            kept.append(sorted((member.account, member.muted_until_s) for member in members))
+            kept.append(await self.store.find_group_member(group_id, self.accounts["alice"].user_id))
+            kept.append(await self._log(Log(number, 0, 100, 2**20, 0)))
+            kept.append(await self._ask(Ask("alice", "bob", None, number, 0, 0, 100, True)))
+        for name in NAMES:
+            user_id = self.accounts[name].user_id
+            kept.append([self._group_number_of(group_id) for group_id in await self.store.groups_of(user_id)])
+            for resource in RESOURCES:
+                kept.append(await self.store.group_places(user_id, resource))
+        return kept
 
     def _name(self, account: Account) -> None:
         is_stranger = account.app_id == OTHER_APP and account.name != STRANGER
@@ -346,6 +463,8 @@ class World:
                     self.sequences.append(commit.message.sequence)
             if isinstance(outcome, Topic) and outcome.topic_id not in {t.topic_id for t in self.topics}:
                 self.topics.append(outcome)
+            if isinstance(outcome, Group):
+                self.groups.append(outcome.group_id)
         return told
 
     def _write(self, operation: Write, topics: list[Topic]) -> asyncio.Future[Any] | None:
@@ -394,14 +513,42 @@ class World:
             case Dismiss() if operation.topic < len(topics):
                 topic = topics[operation.topic]
                 return asyncio.ensure_future(store.delete_topic(topic.topic_id, topic.version))
+            case Found() | Join() | Disband() | Mute() | GroupMoves():
+                return self._write_group(operation)
             case _:
                 return None
+
+    def _write_group(self, operation: GroupWrite) -> asyncio.Future[Any]:
+        store, told = self.store, self.changes.append
+        if isinstance(operation, Found):
+            owner = self.accounts[operation.owner].user_id
+            return asyncio.ensure_future(
+                _outcome_of(store.create_group(APP, owner, name="n", extra="e", on_change=told))
+            )
+        group_id = self._group_id(operation.group)
+        if isinstance(operation, Disband):
+            return asyncio.ensure_future(store.delete_group(group_id, told))
+        account = self.accounts[operation.user]
+        if isinstance(operation, Join):
+            change = store.join_group if operation.is_on else store.leave_group
+            return asyncio.ensure_future(_outcome_of(change(group_id, account.user_id, account.app_id, told)))
+        if isinstance(operation, Mute):
+            until_s = (self.clock.now_ms() + operation.for_ms) // 1000 if operation.for_ms else 0
+            return asyncio.ensure_future(store.mute_group_member(group_id, account.user_id, until_s))
+        cursors = tuple(
+            GroupCursor(group_id, account.user_id, resource, Sequence(self.sequences[message]))
+            for resource, message in operation.moves
+            if message < len(self.sequences)
+        )
+        return asyncio.ensure_future(store.move_group_cursors(cursors))
 
     def _draft(self, send: Send, topics: list[Topic]) -> Draft:
         sender = self.accounts[send.sender]
         packet_id = f"packet-{send.packet}"
         payload = b"x" * send.size
-        if send.topic is None:
+        if send.group is not None:
+            draft = uc(sender, self._group_id(send.group), packet_id, payload=payload)
+        elif send.topic is None:
             draft = p2p(sender, send.to_account, packet_id, payload=payload)
         else:
             topic_id = topics[send.topic].topic_id if send.topic < len(topics) else TopicId(1)
@@ -413,7 +560,11 @@ class World:
             copy_to_sender=send.copy_to_sender,
             as_app=send.as_app,
             callbacks=send.callbacks,
+            wants_index=send.wants_index,
         )
+
+    def _group_id(self, number: int) -> TopicId:
+        return self.groups[number] if number < len(self.groups) else TopicId(1)
 
     def _conversation(self, user: str, peer: str, topic: int | None) -> Conversation:
         if topic is None:
@@ -446,7 +597,30 @@ class World:
                 return await self._ask(step)
             case Contacts():
                 return await self._contacts(step)
+            case Log():
+                return await self._log(step)
+            case Measure():
+                return await self.store.measure_backlog(
+                    self.accounts[step.user].user_id,
+                    step.resource,
+                    Position(self._sequence(step.after, 0)),
+                    not_before_ms=step.not_before_ms,
+                    more_than=step.more_than,
+                )
         return None
+
+    def _sequence(self, number: int, otherwise: int) -> Sequence:
+        """The sequence of a message sent so far, numbered from 1."""
+        return Sequence(self.sequences[number - 1] if 0 < number <= len(self.sequences) else otherwise)
+
+    async def _log(self, log: Log) -> Any:
+        return await self.store.read_group(
+            self._group_id(log.group),
+            after=self._sequence(log.after, 0),
+            not_before_ms=log.not_before_ms,
+            limit=log.limit,
+            max_bytes=log.max_bytes,
+        )
 
     async def _settle(self, step: Settle) -> Any:
         events = await self.store.due_callbacks(self.clock.now_ms(), busy=frozenset(), limit_per_app=4, limit=4)
@@ -466,13 +640,15 @@ class World:
         return await self.store.replay_callbacks(APP, event_ids, self.clock.now_ms())
 
     async def _ask(self, ask: Ask) -> Any:
-        def bound(number: int, otherwise: int) -> Sequence:
-            return Sequence(self.sequences[number - 1] if 0 < number <= len(self.sequences) else otherwise)
-
+        conversation = (
+            self._conversation(ask.user, ask.peer, ask.topic)
+            if ask.group is None
+            else Conversation.of_group(self._group_id(ask.group))
+        )
         return await self.store.read_history(
-            self._conversation(ask.user, ask.peer, ask.topic),
-            start=bound(ask.start, 0),
-            stop=bound(ask.stop, 2**62),
+            conversation,
+            start=self._sequence(ask.start, 0),
+            stop=self._sequence(ask.stop, 2**62),
             limit=ask.limit,
             newest=ask.newest,
         )
@@ -486,10 +662,9 @@ class World:
         account = self.accounts.get(read.user)
         if account is None:
             return None
-        after = self.sequences[read.after - 1] if 0 < read.after <= len(self.sequences) else 0
         return await self.store.read_inbox(
             account.user_id,
-            Position(after),
+            Position(self._sequence(read.after, 0)),
             not_before_ms=read.not_before_ms,
             max_messages=read.max_messages,
             max_bytes=read.max_bytes,
@@ -510,10 +685,22 @@ class World:
                     self.names.get(value.to_user_id),
                     value.to_account,
                     self._number_of(value.topic_id),
+                    self._group_number_of(value.topic_id),
                     value.packet_id,
                     value.payload,
                     value.is_store,
+                    value.index,
                 )
+            case Group():
+                number = self._group_number_of(value.group_id)
+                return (number, self.names[value.owner_id], *msgspec.structs.astuple(value)[3:])
+            case GroupChange():
+                user = self.names.get(value.user_id)
+                return (value.kind, self._group_number_of(value.group_id), user, value.sequence)
+            case GroupPlace():
+                return (self._group_number_of(value.group_id), value.joined, value.cursor, value.last)
+            case GroupMember():
+                return (self.names[value.user_id], value.account, value.muted_until_s)
             case Topic():
                 return self._topic(value)
             case Contact():
@@ -534,6 +721,9 @@ class World:
     def _number_of(self, topic_id: TopicId) -> int | None:
         return next((number for number, topic in enumerate(self.topics) if topic.topic_id == topic_id), None)
 
+    def _group_number_of(self, group_id: TopicId) -> int | None:
+        return self.groups.index(group_id) if group_id in self.groups else None
+
     def _topic(self, topic: Topic | None) -> Any:
         if topic is None:
             return None
@@ -541,7 +731,7 @@ class World:
         return (self._number_of(topic.topic_id), self.names[topic.owner_id], topic.name, topic.version, members)
 
 
-async def _outcome_of(call: Coroutine[Any, Any, tuple[Commit, ...]]) -> tuple[Commit, ...] | DomainError:
+async def _outcome_of(call: Coroutine[Any, Any, Any]) -> Any:
     try:
         return await call
     except DomainError as refusal:

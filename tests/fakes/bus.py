@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from openmimc.bus.local import LocalBus
-from openmimc.model.message import Commit
+from openmimc.domain.ports import Notice
 
 
 class RecordingBus:
@@ -16,18 +16,18 @@ class RecordingBus:
     """
 
     def __init__(self, *, failures: int = 0) -> None:
-        self.published: list[Commit] = []
+        self.published: list[Notice] = []
         self._failures = failures
         self._bus = LocalBus()
 
-    def publish(self, commit: Commit) -> None:
+    def publish(self, notice: Notice) -> None:
         """See ``Bus.publish``."""
         if self._failures:
             self._failures -= 1
             raise RuntimeError("a listener failed")
-        self.published.append(commit)
-        self._bus.publish(commit)
+        self.published.append(notice)
+        self._bus.publish(notice)
 
-    def subscribe(self, listener: Callable[[Commit], None]) -> None:
+    def subscribe(self, listener: Callable[[Notice], None]) -> None:
         """See ``Bus.subscribe``."""
         self._bus.subscribe(listener)

@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TypeVar
 
 import msgspec
 
-from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, Presence, SweepCursor
-from openmimc.errors import DomainError, NoSuchTopic, NotAMember, SenderBlocked, Unavailable
+from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, OnGroupChange, Presence, SweepCursor
+from openmimc.errors import DomainError, ImError, Muted, NoSuchTopic, NotAMember, SenderBlocked, Unavailable
 from openmimc.model.app import Account, App
 from openmimc.model.callback import CallbackEvent, CallbackKind, CallbackState, EventId
 from openmimc.model.contact import Contact
+from openmimc.model.group import (
+    Group,
+    GroupChange,
+    GroupChangeKind,
+    GroupCursor,
+    GroupMember,
+    GroupPlace,
+)
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Position, Sequence, TopicId, UserId
-from openmimc.model.message import CallbackWish, Commit, Delivery, Draft, InboxPage, Kind, Message
+from openmimc.model.message import Backlog, CallbackWish, Commit, Delivery, Draft, InboxPage, Kind, Message
 from openmimc.model.topic import Member, Topic, TopicChange
 
 DAY_MS = 24 * 3600 * 1000
@@ -30,7 +38,8 @@ class MemoryStore:
     """``domain.ports.Store`` without a disk, for one event loop.
 
     Changes take effect at the call and are told in a later turn of the loop, in order, as a real store does.
-    Ids are small and predictable: users from 1001, topics from 5001.
+    Ids are small and predictable: users from 1001, topics from 5001, unlimited groups from
+    9001.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -57,6 +66,12 @@ class MemoryStore:
         self._callbacks: dict[EventId, CallbackEvent] = {}
         self._event_ids = count(1)
         self._presence: Presence | None = None
+        self._groups: dict[TopicId, Group] = {}
+        self._group_ids = count(9001)
+        self._group_joinings: dict[tuple[TopicId, UserId], Sequence] = {}  # In the order of joining.
+        self._group_mutes: dict[tuple[TopicId, UserId], int] = {}
+        self._group_cursors: dict[tuple[TopicId, UserId, str], Sequence] = {}
+        self._last_indexes: Counter[Conversation] = Counter()
 
     def set_presence(self, presence: Presence) -> None:
         """See ``Store.set_presence``."""
@@ -88,6 +103,28 @@ class MemoryStore:
     async def _told(self, outcome: T) -> T:
         await self._turn()
         return outcome
+
+    def _at_once(self, change: Callable[[], None]) -> Awaitable[None]:
+        """Make a change now; what it came to is told when it is awaited."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        outcome: ImError | None = None
+        try:
+            if not self._is_available():
+                raise Unavailable
+            change()
+        except ImError as exc:
+            outcome = exc
+
+        def tell() -> None:
+            if told.done():
+                return  # Whoever awaited it was cancelled; the change stands.
+            if outcome is None:
+                told.set_result(None)
+            else:
+                told.set_exception(outcome)
+
+        asyncio.get_running_loop().call_soon(tell)
+        return told
 
     # -------------------------------------------------------------- messages
 
@@ -131,10 +168,23 @@ class MemoryStore:
             to_user_id = self._account_ids.get((sender.app_id, draft.to_account))
             is_blocked = to_user_id is not None and (to_user_id, sender.user_id) in self._blocked
             return SenderBlocked() if is_blocked else None
+        if draft.kind is Kind.GROUP:
+            return self._refusal_of_group(draft)
         topic = self._topics.get(draft.topic_id)
         if topic is None or topic.app_id != sender.app_id:
             return NoSuchTopic()
         return None if draft.as_app or topic.has_member(sender.user_id) else NotAMember()
+
+    def _refusal_of_group(self, draft: Draft) -> DomainError | None:
+        group = self._groups.get(draft.topic_id)
+        if group is None or group.app_id != draft.sender.app_id:
+            return NoSuchTopic()
+        if draft.as_app:
+            return None
+        member = self._group_member(draft.topic_id, draft.sender.user_id)
+        if member is None:
+            return NotAMember()
+        return Muted() if member.muted_until_s else None
 
     def _store_message(self, draft: Draft) -> Commit:
         sender = draft.sender
@@ -146,11 +196,14 @@ class MemoryStore:
         if draft.kind is Kind.P2T:
             topic = self._topics[draft.topic_id]
             recipients = [member.user_id for member in topic.members if member.user_id != sender.user_id]
+        elif draft.kind is Kind.GROUP:
+            recipients = []
         else:
             to_user_id = self._ensure_account(sender.app_id, draft.to_account).user_id
             recipients = [to_user_id]
         has_other_device = any(resource != sender.resource for resource in self._cursors[sender.user_id])
-        if draft.copy_to_sender and has_other_device and sender.user_id not in recipients:
+        has_inbox = draft.kind is not Kind.GROUP
+        if has_inbox and draft.copy_to_sender and has_other_device and sender.user_id not in recipients:
             recipients.append(sender.user_id)
 
         sequence = self._next_sequence(now_ms)
@@ -166,11 +219,16 @@ class MemoryStore:
             biz_type=draft.biz_type,
             is_store=draft.is_store,
         )
+        if draft.wants_index and draft.kind is not Kind.GROUP:
+            conversation = _conversation_of(message)
+            self._last_indexes[conversation] += 1
+            message = msgspec.structs.replace(message, index=self._last_indexes[conversation])
         self._messages[sequence] = message
         self._packets[sender.user_id, draft.packet_id] = message
         for user_id in recipients:
             self._inboxes[user_id].append(sequence)
-        self._put_callbacks_down(message, draft.callbacks, now_ms)
+        if draft.kind is not Kind.GROUP:
+            self._put_callbacks_down(message, draft.callbacks, now_ms)
         return Commit(
             message, is_repeat=False, recipients=tuple((user_id, Position(sequence)) for user_id in recipients)
         )
@@ -197,6 +255,21 @@ class MemoryStore:
                 break
             deliveries.append(Delivery(Position(sequence), message))
         return await self._told(InboxPage(tuple(deliveries), has_more=len(deliveries) < len(waiting)))
+
+    async def measure_backlog(
+        self, user_id: UserId, resource: str, after: Position, *, not_before_ms: int, more_than: int
+    ) -> Backlog | None:
+        """See ``MessageStore.measure_backlog``."""
+        await self._enter()
+        waiting = []
+        for sequence in self._inboxes[user_id]:
+            message = self._messages[sequence]
+            is_own = (message.sender.user_id, message.sender.resource) == (user_id, resource)
+            is_young = message.timestamp_ms >= not_before_ms
+            if sequence > after and is_young and not (is_own and message.to_user_id != user_id):
+                waiting.append(sequence)
+        is_backlog = len(waiting) > more_than
+        return await self._told(Backlog(waiting[0], waiting[-1], Position(waiting[-1])) if is_backlog else None)
 
     # -------------------------------------------------------------- callbacks
 
@@ -350,6 +423,8 @@ class MemoryStore:
         return await self._told(tuple(contacts[:limit]))
 
     def _contact_of(self, user_id: UserId, conversation: Conversation, last: Message) -> Contact | None:
+        if conversation.is_group:
+            return None
         if conversation.topic_id:
             topic = self._topics.get(conversation.topic_id)
             is_member = topic is not None and topic.has_member(user_id)
@@ -545,6 +620,7 @@ class MemoryStore:
 
     def _forget_topic(self, topic: Topic) -> None:
         del self._topics[topic.topic_id]
+        del self._last_indexes[Conversation.of_topic(topic.topic_id)]
         for member in topic.members:
             self._leave(topic.topic_id, member.user_id)
 
@@ -564,10 +640,205 @@ class MemoryStore:
                 version=topic.version + 1,
                 members=self._members_of(topic.topic_id, owner_id),
             )
+        for group in list(self._groups.values()):
+            self._leave_group(group.group_id, user_id)
+            if group.owner_id == user_id:
+                self._pass_on_group(group.group_id)
+        for muted in [muted for muted in self._group_mutes if muted[1] == user_id]:
+            del self._group_mutes[muted]
+        for conversation in list(self._last_indexes):
+            if user_id in (conversation.first, conversation.second):
+                del self._last_indexes[conversation]
         self._blocked = {pair for pair in self._blocked if user_id not in pair}
         del self._accounts[user_id]
         del self._account_ids[account.app_id, account.name]
         return 1 + len(self._inboxes.pop(user_id, ())) + len(self._cursors.pop(user_id, ()))
+
+    # -------------------------------------------------------------- unlimited groups
+
+    def _is_muted(self, until_s: int) -> bool:
+        return self._clock.now_ms() < until_s * 1000
+
+    def _group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
+        if (group_id, user_id) not in self._group_joinings:
+            return None
+        until_s = self._group_mutes.get((group_id, user_id), 0)
+        return GroupMember(user_id, self._accounts[user_id].name, until_s if self._is_muted(until_s) else 0)
+
+    def _tell_group_change(
+        self, kind: GroupChangeKind, group_id: TopicId, user_id: UserId, on_change: OnGroupChange
+    ) -> Sequence:
+        sequence = self._next_sequence(self._clock.now_ms())
+        change = GroupChange(kind, group_id, user_id, sequence)
+        asyncio.get_running_loop().call_soon(on_change, change)
+        return sequence
+
+    def _come_to_group(self, group_id: TopicId, user_id: UserId, on_change: OnGroupChange) -> None:
+        sequence = self._tell_group_change(GroupChangeKind.JOINED, group_id, user_id, on_change)
+        self._group_joinings[group_id, user_id] = sequence
+        self._count_members(group_id)
+
+    def _leave_group(self, group_id: TopicId, user_id: UserId) -> None:
+        self._group_joinings.pop((group_id, user_id), None)
+        for place in [place for place in self._group_cursors if place[:2] == (group_id, user_id)]:
+            del self._group_cursors[place]
+        self._count_members(group_id)
+
+    def _count_members(self, group_id: TopicId) -> None:
+        member_count = sum(joined_id == group_id for joined_id, _ in self._group_joinings)
+        self._groups[group_id] = msgspec.structs.replace(self._groups[group_id], member_count=member_count)
+
+    def _pass_on_group(self, group_id: TopicId) -> None:
+        oldest = next((user_id for joined_id, user_id in self._group_joinings if joined_id == group_id), None)
+        if oldest is None:
+            self._forget_group(group_id)
+            return
+        self._groups[group_id] = msgspec.structs.replace(
+            self._groups[group_id], owner_id=oldest, owner_account=self._accounts[oldest].name
+        )
+
+    def _forget_group(self, group_id: TopicId) -> None:
+        for joined_id, user_id in list(self._group_joinings):
+            if joined_id == group_id:
+                self._leave_group(group_id, user_id)
+        for muted in [muted for muted in self._group_mutes if muted[0] == group_id]:
+            del self._group_mutes[muted]
+        del self._groups[group_id]
+
+    def _check_group(self, group_id: TopicId, user_id: UserId, app_id: AppId) -> None:
+        group = self._groups.get(group_id)
+        account = self._accounts.get(user_id)
+        if group is None or account is None or not group.app_id == app_id == account.app_id:
+            raise NoSuchTopic
+
+    async def create_group(
+        self, app_id: AppId, owner: UserId, *, name: str, extra: str, on_change: OnGroupChange
+    ) -> Group:
+        """See ``GroupStore.create_group``."""
+        await self._enter()
+        group_id = TopicId(next(self._group_ids))
+        self._groups[group_id] = Group(group_id, app_id, owner, self._accounts[owner].name, name, extra, 0)
+        self._come_to_group(group_id, owner, on_change)
+        return await self._told(self._groups[group_id])
+
+    async def find_group(self, group_id: TopicId) -> Group | None:
+        """See ``GroupStore.find_group``."""
+        await self._enter()
+        return await self._told(self._groups.get(group_id))
+
+    async def find_group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
+        """See ``GroupStore.find_group_member``."""
+        await self._enter()
+        return await self._told(self._group_member(group_id, user_id))
+
+    async def groups_of(self, user_id: UserId) -> tuple[TopicId, ...]:
+        """See ``GroupStore.groups_of``."""
+        await self._enter()
+        return await self._told(
+            tuple(group_id for group_id, member_id in self._group_joinings if member_id == user_id)
+        )
+
+    async def group_members(self, group_id: TopicId, *, after: UserId, limit: int) -> tuple[GroupMember, ...]:
+        """See ``GroupStore.group_members``."""
+        await self._enter()
+        user_ids = sorted(user_id for joined_id, user_id in self._group_joinings if joined_id == group_id)
+        members = [self._group_member(group_id, user_id) for user_id in user_ids if user_id > after]
+        return await self._told(tuple(member for member in members if member is not None)[:limit])
+
+    def join_group(
+        self, group_id: TopicId, user_id: UserId, app_id: AppId, on_change: OnGroupChange
+    ) -> Awaitable[None]:
+        """See ``GroupStore.join_group``."""
+
+        def join() -> None:
+            self._check_group(group_id, user_id, app_id)
+            if (group_id, user_id) not in self._group_joinings:
+                self._come_to_group(group_id, user_id, on_change)
+
+        return self._at_once(join)
+
+    def leave_group(
+        self, group_id: TopicId, user_id: UserId, app_id: AppId, on_change: OnGroupChange
+    ) -> Awaitable[None]:
+        """See ``GroupStore.leave_group``."""
+
+        def leave() -> None:
+            self._check_group(group_id, user_id, app_id)
+            if (group_id, user_id) in self._group_joinings:
+                self._tell_group_change(GroupChangeKind.LEFT, group_id, user_id, on_change)
+                self._leave_group(group_id, user_id)
+
+        return self._at_once(leave)
+
+    async def delete_group(self, group_id: TopicId, on_change: OnGroupChange) -> bool:
+        """See ``GroupStore.delete_group``."""
+        await self._enter()
+        if group_id not in self._groups:
+            return await self._told(False)
+        self._tell_group_change(GroupChangeKind.DISMISSED, group_id, UserId(0), on_change)
+        self._forget_group(group_id)
+        return await self._told(True)
+
+    async def mute_group_member(self, group_id: TopicId, user_id: UserId, until_s: int) -> bool:
+        """See ``GroupStore.mute_group_member``."""
+        await self._enter()
+        is_member = (group_id, user_id) in self._group_joinings
+        if is_member:
+            self._group_mutes[group_id, user_id] = until_s
+        return await self._told(is_member)
+
+    async def group_places(self, user_id: UserId, resource: str) -> tuple[GroupPlace, ...]:
+        """See ``GroupStore.group_places``."""
+        await self._enter()
+        return await self._told(
+            tuple(
+                GroupPlace(
+                    group_id,
+                    joined,
+                    self._group_cursors.get((group_id, user_id, resource)),
+                    self._newest_of_group(group_id),
+                )
+                for (group_id, member_id), joined in self._group_joinings.items()
+                if member_id == user_id
+            )
+        )
+
+    def _newest_of_group(self, group_id: TopicId) -> Sequence:
+        log = (
+            message.sequence
+            for message in self._messages.values()
+            if message.kind is Kind.GROUP and message.topic_id == group_id
+        )
+        return max(log, default=Sequence(0))
+
+    async def read_group(
+        self, group_id: TopicId, *, after: Sequence, not_before_ms: int, limit: int, max_bytes: int
+    ) -> tuple[Message, ...]:
+        """See ``GroupStore.read_group``."""
+        await self._enter()
+        log = Conversation.of_group(group_id)
+        messages: list[Message] = []
+        total_bytes = 0
+        for message in reversed(self._messages.values()):
+            if _conversation_of(message) != log:
+                continue
+            is_out = message.sequence <= after or message.timestamp_ms < not_before_ms
+            total_bytes += len(message.payload)
+            if is_out or len(messages) == limit or (messages and total_bytes > max_bytes):
+                break
+            messages.append(message)
+        return await self._told(tuple(reversed(messages)))
+
+    async def move_group_cursors(self, cursors: tuple[GroupCursor, ...]) -> None:
+        """See ``GroupStore.move_group_cursors``."""
+        await self._enter()
+        for cursor in cursors:
+            place = (cursor.group_id, cursor.user_id, cursor.resource)
+            if place[:2] in self._group_joinings:
+                self._group_cursors[place] = max(
+                    cursor.sequence, self._group_cursors.get(place, cursor.sequence)
+                )
+        await self._turn()
 
     # -------------------------------------------------------------- upkeep
 
@@ -576,6 +847,9 @@ class MemoryStore:
         await self._enter()
         now_ms = self._clock.now_ms()
         deleted = 0
+        for group in [group for group in self._groups.values() if group.app_id not in self._apps]:
+            self._forget_group(group.group_id)
+            deleted += 1
         for user_id, account in list(self._accounts.items()):
             app = self._apps.get(account.app_id)
             ttl_s = 0 if app is None else app.settings.uuidTTL
@@ -627,4 +901,6 @@ class MemoryStore:
 def _conversation_of(message: Message) -> Conversation:
     if message.kind is Kind.P2T:
         return Conversation.of_topic(message.topic_id)
+    if message.kind is Kind.GROUP:
+        return Conversation.of_group(message.topic_id)
     return Conversation.between(message.sender.user_id, message.to_user_id)

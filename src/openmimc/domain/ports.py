@@ -6,7 +6,7 @@ All callbacks and awaitables complete on the event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -15,9 +15,11 @@ from openmimc.errors import DomainError, Unavailable
 from openmimc.model.app import Account, App
 from openmimc.model.callback import CallbackEvent, CallbackState, EventId
 from openmimc.model.contact import Contact
+from openmimc.model.group import Group, GroupChange, GroupCursor, GroupMember, GroupPlace
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import AppId, Position, Sequence, TopicId, UserId
-from openmimc.model.message import Commit, Draft, InboxPage
+from openmimc.model.message import Backlog, Commit, Draft, InboxPage, Message
+from openmimc.model.online import OnlineMessage, OnlineReceipt
 from openmimc.model.topic import Topic, TopicChange
 
 OnCommit = Callable[[Commit | DomainError | Unavailable], None]
@@ -53,8 +55,15 @@ class MessageStore(Protocol):
         ``Presence`` knows no bound device of the recipient at the time of the commit; an offline callback of a
         topic names the members without one, and is not put down when there is none.
 
-        ``on_commit`` receives ``NoSuchTopic`` (unknown, or of another app), ``NotAMember``,
-        ``SenderBlocked`` (one-to-one only) or ``Unavailable`` instead of a commit.
+        A message to an unlimited group goes into the group's log, which is the conversation's rows of the same
+        table, and into nobody's inbox; it causes no callbacks.
+
+        ``draft.wants_index`` gives the message the next number of its conversation: of its pair of users, or of
+        its topic. Numbers start at 1 and have no gaps. A repeat has the first message's.
+
+        ``on_commit`` receives ``NoSuchTopic`` (topic or group unknown, or of another app), ``NotAMember``,
+        ``Muted`` (unlimited groups only), ``SenderBlocked`` (one-to-one only) or ``Unavailable`` instead of a
+        commit.
         """
 
     async def append_together(
@@ -66,7 +75,7 @@ class MessageStore(Protocol):
         those of the appends before and after, even if nobody awaits the outcome any more.
 
         Raises:
-            NoSuchTopic, NotAMember, SenderBlocked: The first refusal; nothing was stored.
+            NoSuchTopic, NotAMember, Muted, SenderBlocked: The first refusal; nothing was stored.
         """
 
     async def read_inbox(
@@ -77,6 +86,18 @@ class MessageStore(Protocol):
         Everything committed before the call is seen. Messages older than ``not_before_ms`` are passed over.
         The page ends before payloads sum up to more than ``max_bytes``, but holds one message at least when
         there is one.
+        """
+
+    async def measure_backlog(
+        self, user_id: UserId, resource: str, after: Position, *, not_before_ms: int, more_than: int
+    ) -> Backlog | None:
+        """Find out whether more than so many messages wait for a device beyond a position.
+
+        Those that the device sent itself, to somebody else, do not count, nor do those older than
+        ``not_before_ms``. Costs no more than reading about ``more_than`` narrow rows while they are fewer.
+
+        Returns:
+            The first and the last message of the backlog; None if there are at most ``more_than``.
         """
 
 
@@ -160,6 +181,83 @@ class TopicStore(Protocol):
         """Remove a topic that is still at ``version``; False if it is not. Its messages stay in inboxes."""
 
 
+OnGroupChange = Callable[[GroupChange], None]
+"""Told once of a committed change, in one order with what appends are told."""
+
+
+class GroupStore(Protocol):
+    """Unlimited groups. Each has one log; who is in it is a narrow row per member, written on coming and going.
+
+    Changes take effect in the order of the calls, and in one order with appends: a message appended before a
+    change is judged by the members before it, one appended after it by those after it.
+    """
+
+    async def create_group(
+        self, app_id: AppId, owner: UserId, *, name: str, extra: str, on_change: OnGroupChange
+    ) -> Group:
+        """Create a group whose first member is its owner. ``on_change`` is told of the owner's coming."""
+
+    async def find_group(self, group_id: TopicId) -> Group | None:
+        """Look a group up. Everything committed before the call is seen."""
+
+    async def find_group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
+        """Look a member up; None if the group does not exist or the user is not in it."""
+
+    async def groups_of(self, user_id: UserId) -> tuple[TopicId, ...]:
+        """The groups a user is in, in the order of joining."""
+
+    async def group_members(self, group_id: TopicId, *, after: UserId, limit: int) -> tuple[GroupMember, ...]:
+        """At most ``limit`` members with greater user ids than ``after``, by ascending user id."""
+
+    def join_group(
+        self, group_id: TopicId, user_id: UserId, app_id: AppId, on_change: OnGroupChange
+    ) -> Awaitable[None]:
+        """Make a user a member; fine if they are, but then ``on_change`` is not told and nothing changes.
+
+        It takes its place in the order of changes at the call, not when it is awaited.
+
+        Raises:
+            NoSuchTopic: No such group, or another app's.
+        """
+
+    def leave_group(
+        self, group_id: TopicId, user_id: UserId, app_id: AppId, on_change: OnGroupChange
+    ) -> Awaitable[None]:
+        """Take a user, and the cursors of their devices, out of a group; fine if they are not in it.
+
+        Order, and what ``on_change`` is told, as for ``join_group``.
+
+        A member who is muted stays muted: coming back before that time is over does not lift it.
+
+        Raises:
+            NoSuchTopic: No such group, or another app's.
+        """
+
+    async def delete_group(self, group_id: TopicId, on_change: OnGroupChange) -> bool:
+        """Remove a group, its members and cursors; False if there is none. Its messages stay until swept."""
+
+    async def mute_group_member(self, group_id: TopicId, user_id: UserId, until_s: int) -> bool:
+        """Let a member not talk before a time (UTC epoch seconds, 0 to lift it); False if not a member."""
+
+    async def group_places(self, user_id: UserId, resource: str) -> tuple[GroupPlace, ...]:
+        """Where a device is in every group of its user."""
+
+    async def read_group(
+        self, group_id: TopicId, *, after: Sequence, not_before_ms: int, limit: int, max_bytes: int
+    ) -> tuple[Message, ...]:
+        """The newest messages of a group's log beyond a sequence, ascending, ``is_store`` or not.
+
+        At most ``limit``, of at most ``max_bytes`` of payload together (but one at least if there is one), and
+        none older than ``not_before_ms``. Everything committed before the call is seen.
+        """
+
+    async def move_group_cursors(self, cursors: tuple[GroupCursor, ...]) -> None:
+        """Set devices' cursors in one transaction; lower ones, and users who left, are passed over.
+
+        Makes a cursor for a device that has none.
+        """
+
+
 class HistoryStore(Protocol):
     """What was said, for as long as the app keeps it. Messages without ``is_store`` never show."""
 
@@ -239,6 +337,13 @@ class Presence(Protocol):
         """Whether the user has a device bound now."""
 
 
+class GroupPresence(Protocol):
+    """Who of an unlimited group is there."""
+
+    def count_online(self, group_id: TopicId) -> int:
+        """How many members have a device bound now."""
+
+
 class SweepStore(Protocol):
     """Retention."""
 
@@ -249,8 +354,8 @@ class SweepStore(Protocol):
         Deletes: inbox rows older than the app's ``inboxTime``; messages older than ``msgStorageTime`` and,
         where ``is_store`` is false, than ``inboxTime``; remembered packet ids older than 24 hours; whatever
         belongs to an app that is gone; accounts older than the app's ``uuidTTL``, with all that is theirs (a
-        topic that loses its owner so passes to its oldest member, or goes with its last one); dead callbacks
-        older than 30 days. No message that an inbox or a callback still points to is deleted.
+        topic or group that loses its owner so passes to its oldest member, or goes with its last one); dead
+        callbacks older than 30 days. No message that an inbox or a callback still points to is deleted.
         """
 
 
@@ -276,6 +381,7 @@ class Store(
     AccountStore,
     AppStore,
     TopicStore,
+    GroupStore,
     HistoryStore,
     ContactStore,
     BlacklistStore,
@@ -302,11 +408,15 @@ class Webhooks(Protocol):
         """Look at the outbox soon: an append has put something there. May be called often."""
 
 
+Notice = Commit | GroupChange | OnlineMessage | OnlineReceipt
+"""What nodes tell each other. The store is the truth of the first two; the others exist nowhere else."""
+
+
 class Bus(Protocol):
     """Hints between nodes. Any of them may be lost, repeated or late: the store is the truth."""
 
-    def publish(self, commit: Commit) -> None:
-        """Tell the nodes of the recipients that something lies in their inboxes."""
+    def publish(self, notice: Notice) -> None:
+        """Tell the nodes that have somebody bound whom it concerns."""
 
-    def subscribe(self, listener: Callable[[Commit], None]) -> None:
+    def subscribe(self, listener: Callable[[Notice], None]) -> None:
         """Have ``listener`` called, in commit order as seen by this node, for what is published."""

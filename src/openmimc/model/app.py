@@ -28,6 +28,9 @@ class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
         uuidTTL: Seconds after which an account is removed and its name is free; 0 for never.
         p2pMaxQps: One-to-one messages per second in the whole app, pushes included; 0 for no limit.
         p2tMaxQps: Topic messages per second in the whole app, pushes included; 0 for no limit.
+        ucMaxQps: Messages to unlimited groups per second in the whole app, pushes included; 0 for no limit.
+        offlineMsgMaxCount: With more messages waiting than this, a device whose SDK can fetch them itself is
+            told so instead of being sent them; 0 for never.
     """
 
     topicMemberCount: int = 500
@@ -47,6 +50,8 @@ class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
     uuidTTL: int = 0
     p2pMaxQps: int = 0
     p2tMaxQps: int = 0
+    ucMaxQps: int = 0
+    offlineMsgMaxCount: int = 0
 
 
 class App(Struct, frozen=True):

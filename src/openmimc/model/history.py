@@ -11,17 +11,19 @@ from openmimc.model.message import Message
 
 
 class Conversation(Struct, frozen=True):
-    """Where messages are exchanged: between two users, in either direction, or in a topic.
+    """Where messages are exchanged: between two users, in either direction, in a topic or an unlimited group.
 
     Attributes:
-        first: The smaller id of the two users (equal to ``second`` for notes to oneself); 0 for a topic.
-        second: The greater id of the two users; 0 for a topic.
-        topic_id: 0 for two users.
+        first: The smaller id of the two users (equal to ``second`` for notes to oneself); else 0.
+        second: The greater id of the two users; else 0.
+        topic_id: The topic or group; 0 for two users.
+        is_group: Whether ``topic_id`` is an unlimited group.
     """
 
     first: UserId
     second: UserId
     topic_id: TopicId
+    is_group: bool = False
 
     @classmethod
     def between(cls, one: UserId, other: UserId) -> Self:
@@ -32,6 +34,11 @@ class Conversation(Struct, frozen=True):
     def of_topic(cls, topic_id: TopicId) -> Self:
         """What is said in a topic."""
         return cls(UserId(0), UserId(0), topic_id)
+
+    @classmethod
+    def of_group(cls, group_id: TopicId) -> Self:
+        """What is said in an unlimited group."""
+        return cls(UserId(0), UserId(0), group_id, is_group=True)
 
 
 class HistoryPage(Struct, frozen=True):

@@ -11,7 +11,7 @@ UserId = NewType("UserId", int)
 """The server's number of an account, 1 to 2**53 - 1. Named ``uuid`` on the wire."""
 
 TopicId = NewType("TopicId", int)
-"""The server's number of a topic, 1 to 2**53 - 1."""
+"""The server's number of a topic or of an unlimited group, 1 to 2**53 - 1."""
 
 Sequence = NewType("Sequence", int)
 """The server's number of a message, ``timestamp_ms * 10000 + n``: unique and growing on the whole server."""

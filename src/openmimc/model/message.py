@@ -14,6 +14,7 @@ class Kind(IntEnum):
 
     P2P = 1
     P2T = 2
+    GROUP = 8
 
 
 class CallbackWish(Struct, frozen=True):
@@ -44,14 +45,15 @@ class Draft(Struct, frozen=True):
 
     Attributes:
         to_account: Recipient's account for ``Kind.P2P``, else "".
-        topic_id: Topic for ``Kind.P2T``, else 0.
+        topic_id: Topic for ``Kind.P2T``, unlimited group for ``Kind.GROUP``, else 0.
         packet_id: The sender's name of the message: repeating it repeats nothing.
         payload: Opaque bytes.
         biz_type: The app's own label, None when the sender set none.
         is_store: Whether history keeps it. Delivery does not depend on it.
         copy_to_sender: Whether the sender's other devices receive it too.
-        as_app: The app's own server sends in the user's name: no membership of the topic is needed.
-        callbacks: What the app's server is told of it.
+        as_app: The app's own server sends in the user's name: no membership of the topic or group is needed.
+        callbacks: What the app's server is told of it; nothing of messages to unlimited groups.
+        wants_index: Whether the message gets the next number in its conversation. Not for ``Kind.GROUP``.
     """
 
     kind: Kind
@@ -65,6 +67,7 @@ class Draft(Struct, frozen=True):
     copy_to_sender: bool = True
     as_app: bool = False
     callbacks: CallbackWish = CallbackWish()
+    wants_index: bool = False
 
 
 class Message(Struct, frozen=True):
@@ -73,7 +76,8 @@ class Message(Struct, frozen=True):
     Attributes:
         to_user_id: Recipient for ``Kind.P2P``, else 0.
         to_account: Recipient's account for ``Kind.P2P``, else "".
-        topic_id: Topic for ``Kind.P2T``, else 0.
+        topic_id: Topic for ``Kind.P2T``, unlimited group for ``Kind.GROUP``, else 0.
+        index: Number in its conversation, from 1, of those that asked for one; 0 if it has none.
     """
 
     sequence: Sequence
@@ -86,6 +90,7 @@ class Message(Struct, frozen=True):
     payload: bytes
     biz_type: str | None
     is_store: bool
+    index: int = 0
 
     @property
     def timestamp_ms(self) -> int:
@@ -100,7 +105,8 @@ class Commit(Struct, frozen=True):
         message: The stored message. For a repeated packet id: the first one.
         is_repeat: True when this packet id had been stored before and nothing was stored now.
         recipients: Users whose inbox got the message (the sender too, where copies are due), each with the
-            position it has there. Empty for a repeat.
+            position it has there. Empty for a repeat, and for a message to an unlimited group, which lies in
+            the group's log alone.
     """
 
     message: Message
@@ -125,3 +131,17 @@ class InboxPage(Struct, frozen=True):
 
     deliveries: tuple[Delivery, ...]
     has_more: bool
+
+
+class Backlog(Struct, frozen=True):
+    """More undelivered messages than a device wants to be sent one by one.
+
+    Attributes:
+        first: Sequence of the first of them.
+        last: Sequence of the last.
+        position: Place of the last in the inbox.
+    """
+
+    first: Sequence
+    last: Sequence
+    position: Position

@@ -6,14 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from openmimc.model.ids import UserId
+from openmimc.model.ids import Sequence, TopicId, UserId
+from openmimc.model.message import Kind, Message, Sender
 from openmimc.store.errors import SqliteTooOld, StoreError, StoreTooNew
 from openmimc.store.sqlite import SqliteStore
 from openmimc.store.sqlite.connection import check_sqlite
 from openmimc.store.sqlite.migration import Migration, load_migrations, migrate
-from tests.contract.drafts import APP
+from tests.contract.drafts import APP, append_one, group_of, inbox_of, p2p, uc
 from tests.fakes.clock import FakeClock
 
 FIRST = Migration(
@@ -130,6 +132,46 @@ async def test_contacts_are_made_of_the_messages_of_an_older_file(path: Path, cl
         "bob": [("alice", 2)],
         "carol": [("alice", 3)],
     }
+
+
+async def test_a_file_of_before_unlimited_groups_keeps_what_it_has(path: Path, clock: FakeClock) -> None:
+    """And its messages have no numbers: the first that asks for one gets 1."""
+    old = sqlite3.connect(path, isolation_level=None)
+    migrate(old, load_migrations()[:2])
+    for user_id, name in ((11, "alice"), (12, "bob")):
+        old.execute(
+            "INSERT INTO account (user_id, app_id, name, created_ms) VALUES (?, ?, ?, 0)", (user_id, APP, name)
+        )
+    old.execute("INSERT INTO topic VALUES (21, ?, 11, 'n', '', '', 1)", (APP,))
+    old.execute("INSERT INTO topic_member (topic_id, user_id) VALUES (21, 11), (21, 12)")
+    for sequence, kind, target_id, target in ((1, 1, 12, "bob"), (2, 2, 21, "")):
+        old.execute(
+            "INSERT INTO message VALUES (?, ?, ?, 11, 'alice', 'phone', ?, ?, ?, x'00ff', 'b', 1)",
+            (sequence, APP, kind, target_id, target, f"p-{sequence}"),
+        )
+        old.execute("INSERT INTO inbox VALUES (12, ?)", (sequence,))
+    old.close()
+
+    store = SqliteStore.open(path, clock=clock)
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    inbox = await inbox_of(store, bob.user_id)
+    numbered = await append_one(store, msgspec.structs.replace(p2p(bob, "alice", "p-3"), wants_index=True))
+    group_id = await group_of(store, alice, bob)
+    in_group = await append_one(store, uc(bob, group_id, "p-4"))
+    log = await store.read_group(group_id, after=Sequence(0), not_before_ms=0, limit=9, max_bytes=99)
+    await store.aclose()
+
+    sender = Sender(APP, UserId(11), "alice", "phone")
+    assert [delivery.message for delivery in inbox] == [
+        Message(
+            Sequence(1), Kind.P2P, sender, UserId(12), "bob", TopicId(0), "p-1", b"\x00\xff", "b", is_store=True
+        ),
+        Message(
+            Sequence(2), Kind.P2T, sender, UserId(0), "", TopicId(21), "p-2", b"\x00\xff", "b", is_store=True
+        ),
+    ]
+    assert numbered.message.index == 1
+    assert log == (in_group.message,)
 
 
 async def test_a_store_of_a_newer_version_is_refused(path: Path, clock: FakeClock) -> None:

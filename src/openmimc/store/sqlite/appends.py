@@ -11,11 +11,12 @@ from openmimc.errors import DomainError, NoSuchTopic, NotAMember, SenderBlocked
 from openmimc.model.ids import SEQUENCES_PER_MS, Position, TopicId, UserId
 from openmimc.model.ids import Sequence as MessageSequence
 from openmimc.model.message import CallbackWish, Commit, Draft, Kind, Message
-from openmimc.store.sqlite import accounts, blacklist, callbacks, contacts, devices, topics
+from openmimc.store.sqlite import accounts, blacklist, callbacks, contacts, devices, groups, numbers, topics
 from openmimc.store.sqlite.accounts import AccountKey
 from openmimc.store.sqlite.bulk import Bulk, SqlValue
 from openmimc.store.sqlite.ledger import Audience, Ledger, Pair
 from openmimc.store.sqlite.messages import ROW, rows_decoder
+from openmimc.store.sqlite.numbers import ConversationKey
 
 REPEAT_WINDOW_MS = 24 * 3600 * 1000
 """How long a packet id is remembered. Source: protocol reference, 10 (repeated packetId)."""
@@ -41,6 +42,7 @@ _MESSAGE_COLUMNS = (
     "payload",
     "biz_type",
     "is_store",
+    "conv_index",
 )
 
 
@@ -75,6 +77,7 @@ class _Judgement(Struct, frozen=True):
         to_keys: App and account of the drafts' recipients; of no meaning for topics.
         stored: First messages of packet ids that were stored before.
         accepted: Index of the draft to be stored for each packet id; of several with the same, the first.
+        to_number: Indexes of those of them that ask for a number in their conversation.
         refusals: By index.
         audiences: Of the topics.
         user_ids: Of the recipients that have an account.
@@ -86,6 +89,7 @@ class _Judgement(Struct, frozen=True):
     to_keys: list[AccountKey]
     stored: dict[PacketKey, Message]
     accepted: dict[PacketKey, int]
+    to_number: list[int]
     refusals: dict[int, DomainError]
     audiences: dict[TopicId, Audience]
     user_ids: dict[AccountKey, UserId]
@@ -133,24 +137,32 @@ def _judge(ledger: Ledger, drafts: Sequence[Draft]) -> _Judgement:
         ledger, (key for key, draft in zip(to_keys, drafts, strict=True) if draft.kind is Kind.P2P)
     )
     blacklists = blacklist.blacklists_of(ledger, user_ids.values())
+    speakers = [(draft.topic_id, draft.sender.user_id) for draft in drafts if draft.kind is Kind.GROUP]
+    standings = groups.standings_of(ledger, speakers) if speakers else {}
 
     refusals: dict[int, DomainError] = {}
     accepted: dict[PacketKey, int] = {}
+    to_number: list[int] = []
     for index, (draft, key) in enumerate(zip(drafts, keys, strict=True)):
         if key in stored or key in accepted:
             continue
         refusal: DomainError | None = None
         if draft.kind is Kind.P2T:
             refusal = _refusal_of(draft, audiences)
+        elif draft.kind is Kind.GROUP:
+            standing = standings.get((draft.topic_id, draft.sender.user_id))
+            refusal = NoSuchTopic() if standing is None else standing.refusal_of(draft, now_ms)
         elif blacklists:
             recipient = user_ids.get(to_keys[index])
             if recipient is not None and draft.sender.user_id in blacklists.get(recipient, ()):
                 refusal = SenderBlocked()
         if refusal is None:
             accepted[key] = index
+            if draft.wants_index and draft.kind is not Kind.GROUP:
+                to_number.append(index)
         else:
             refusals[index] = refusal
-    return _Judgement(now_ms, keys, hashes, to_keys, stored, accepted, refusals, audiences, user_ids)
+    return _Judgement(now_ms, keys, hashes, to_keys, stored, accepted, to_number, refusals, audiences, user_ids)
 
 
 def _store(
@@ -169,6 +181,7 @@ def _store(
     }
     if newcomers:
         recipients = recipients | accounts.create_ids(ledger, list(newcomers))
+    indexes = _number(ledger, drafts, judgement, recipients) if judgement.to_number else {}
     resources = devices.resources_of(ledger, (draft.sender.user_id for draft in new if draft.copy_to_sender))
 
     commits: dict[int, Commit] = {}
@@ -182,6 +195,7 @@ def _store(
         draft = drafts[index]
         sender = draft.sender
         sequence = ledger.next_sequence(now_ms)
+        conv_index = indexes.get(index)
         devices_of_sender = resources[sender.user_id] if draft.copy_to_sender else ()
         # Most senders have one device: compared as a whole, it needs no loop.
         has_copy = devices_of_sender not in ((), (sender.resource,))
@@ -199,8 +213,12 @@ def _store(
         else:
             target_id = draft.topic_id
             to_user_id = UserId(0)
-            users = tuple(user for user in audiences[draft.topic_id].members if user != sender.user_id)
-            topic_rows.append((target_id, sequence, sender.user_id))
+            if draft.kind is Kind.P2T:
+                users = tuple(user for user in audiences[draft.topic_id].members if user != sender.user_id)
+                topic_rows.append((target_id, sequence, sender.user_id))
+            else:
+                users = ()
+                has_copy = False
         if has_copy:
             users += (sender.user_id,)
             inbox_rows.append((sender.user_id, sequence))
@@ -218,6 +236,7 @@ def _store(
                 draft.payload,
                 draft.biz_type,
                 int(draft.is_store),
+                conv_index,
             )
         )
         packet_rows.append((sender.user_id, judgement.hashes[index], sequence))
@@ -232,12 +251,13 @@ def _store(
             payload=draft.payload,
             biz_type=draft.biz_type,
             is_store=draft.is_store,
+            index=conv_index or 0,
         )
         stored[key] = message
         position = Position(sequence)
         commits[index] = Commit(message, is_repeat=False, recipients=tuple((user, position) for user in users))
         wish = draft.callbacks
-        if wish.instant or wish.offline:
+        if (wish.instant or wish.offline) and draft.kind is not Kind.GROUP:
             causes.append((message, wish))
 
     connection = ledger.connection
@@ -249,6 +269,27 @@ def _store(
     callbacks.put_down(ledger, causes, now_ms)
     ledger.appended_messages += len(message_rows)
     return commits
+
+
+def _number(
+    ledger: Ledger, drafts: Sequence[Draft], judgement: _Judgement, recipients: dict[AccountKey, UserId]
+) -> dict[int, int]:
+    """Give the messages that ask for one the next number of their conversation; return the numbers by index."""
+    conversations: dict[int, ConversationKey] = {}
+    for index in judgement.to_number:
+        draft = drafts[index]
+        if draft.kind is Kind.P2P:
+            one, other = draft.sender.user_id, recipients[judgement.to_keys[index]]
+            conversations[index] = (min(one, other), max(one, other))
+        else:
+            conversations[index] = (0, draft.topic_id)
+    last = numbers.last_of(ledger.connection, conversations.values())
+    indexes: dict[int, int] = {}
+    for index, conversation in conversations.items():
+        last[conversation] += 1
+        indexes[index] = last[conversation]
+    numbers.keep(ledger.connection, last)
+    return indexes
 
 
 def _find_repeats(

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from openmimc.model.ids import UserId
+from openmimc.model.ids import TopicId, UserId
+from openmimc.store.sqlite import groups
 from openmimc.store.sqlite.bulk import Bulk
 from openmimc.store.sqlite.ledger import Ledger
 
@@ -31,6 +32,11 @@ _ROWS = (
     _delete_from("device", "user_id, resource", "user_id"),
     _delete_from("block", "user_id, blocked_id", "user_id"),
     _delete_from("block", "user_id, blocked_id", "blocked_id"),
+    _delete_from("group_cursor", "user_id, resource, group_id", "user_id"),
+    _delete_from("group_mute", "group_id, user_id", "user_id"),
+    _delete_from("conversation_count", "first_id, second_id", "first_id"),
+    # Of these, a topic may have the number of a user.
+    _delete_from("conversation_count", "first_id, second_id", "first_id > 0 AND second_id"),
 )
 _CONTACTS_OF = (
     "SELECT json_group_array(json_array(user_id, peer_id)) FROM (SELECT user_id, peer_id FROM contact"
@@ -52,6 +58,11 @@ _DISMISS = Bulk(
     "DELETE FROM topic WHERE topic_id IN (SELECT topic_id FROM v)"
     " AND NOT EXISTS (SELECT 1 FROM topic_member m WHERE m.topic_id = topic.topic_id)",
 )
+_FORGET_NUMBERS = Bulk(
+    ("topic_id",),
+    "DELETE FROM conversation_count WHERE first_id = 0 AND second_id IN (SELECT topic_id FROM v)"
+    " AND NOT EXISTS (SELECT 1 FROM topic t WHERE t.topic_id = second_id)",
+)
 _PASS_ON = Bulk(
     ("topic_id", "departures"),
     "UPDATE topic SET version = version + v.departures, owner_id = coalesce("
@@ -59,12 +70,36 @@ _PASS_ON = Bulk(
     " (SELECT m.user_id FROM topic_member m WHERE m.topic_id = topic.topic_id ORDER BY m.joining LIMIT 1))"
     " FROM v WHERE topic.topic_id = v.topic_id",
 )
+_GROUP_MEMBERSHIPS_OF = (
+    "SELECT json_group_array(json_array(group_id, user_id)) FROM (SELECT group_id, user_id FROM group_member"
+    " WHERE user_id IN (SELECT value FROM json_each(?)) LIMIT ?)"
+)
+_LEAVE_GROUPS = Bulk(
+    ("group_id", "user_id"),
+    "DELETE FROM group_member WHERE (group_id, user_id) IN (SELECT group_id, user_id FROM v)",
+)
+_COUNT_DOWN = Bulk(
+    ("group_id", "departures"),
+    "UPDATE unlimited_group SET member_count = member_count - v.departures FROM v"
+    " WHERE unlimited_group.group_id = v.group_id",
+)
+_ORPHANS_OF = (
+    "SELECT json_group_array(json_array(group_id, member_count)) FROM (SELECT group_id, member_count"
+    " FROM unlimited_group WHERE owner_id IN (SELECT value FROM json_each(?)) LIMIT ?)"
+)
+_PASS_GROUPS_ON = Bulk(
+    ("group_id",),
+    "UPDATE unlimited_group SET owner_id = (SELECT m.user_id FROM group_member m"
+    " WHERE m.group_id = unlimited_group.group_id ORDER BY m.joined_sequence LIMIT 1)"
+    " FROM v WHERE unlimited_group.group_id = v.group_id",
+)
 
 
 def remove(ledger: Ledger, user_ids: Sequence[UserId], limit: int) -> tuple[int, bool]:
     """Remove accounts, or a part of what is theirs.
 
-    A topic that loses its owner passes to its oldest member; one that loses its last member goes.
+    A topic or unlimited group that loses its owner passes to its oldest member; one that has no member to pass
+    to goes.
 
     Args:
         ledger: Of the transaction.
@@ -92,7 +127,18 @@ def remove(ledger: Ledger, user_ids: Sequence[UserId], limit: int) -> tuple[int,
     departures = Counter(topic_id for topic_id, _ in memberships)
     _LEAVE.run(connection, memberships)
     _DISMISS.run(connection, [(topic_id,) for topic_id in departures])
+    _FORGET_NUMBERS.run(connection, [(topic_id,) for topic_id in departures])
     _PASS_ON.run(connection, list(departures.items()))
+
+    memberships = _pairs.decode(connection.execute(_GROUP_MEMBERSHIPS_OF, (users, limit)).fetchone()[0])
+    counts.append(len(memberships))
+    _LEAVE_GROUPS.run(connection, memberships)
+    _COUNT_DOWN.run(connection, list(Counter(group_id for group_id, _ in memberships).items()))
+    # May pass to a member whose own turn comes: then it is found again.
+    orphans = _pairs.decode(connection.execute(_ORPHANS_OF, (users, limit)).fetchone()[0])
+    counts.append(len(orphans))
+    _PASS_GROUPS_ON.run(connection, [(group_id,) for group_id, member_count in orphans if member_count])
+    groups.dismiss(connection, [TopicId(group_id) for group_id, member_count in orphans if not member_count])
 
     is_done = max(counts) < limit
     if is_done:

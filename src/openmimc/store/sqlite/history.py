@@ -8,9 +8,10 @@ from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import Sequence
 from openmimc.store.sqlite.messages import ROW, rows_decoder
 
-# The terms of the two partial indexes of ``message``, word for word, or SQLite would not use them.
+# The terms of the three partial indexes of ``message``, word for word, or SQLite would not use them.
 OF_USERS = "kind = 1 AND is_store = 1 AND min(sender_id, target_id) = ?1 AND max(sender_id, target_id) = ?2"
 OF_TOPIC = "kind = 2 AND is_store = 1 AND target_id = ?1"
+OF_GROUP = "kind = 8 AND is_store = 1 AND target_id = ?1"
 
 
 def _page_of(index: str, terms: str, order: str) -> str:
@@ -21,12 +22,12 @@ def _page_of(index: str, terms: str, order: str) -> str:
 
 
 _PAGES = {
-    (is_topic, newest): _page_of(
-        "message_topic" if is_topic else "message_conversation",
-        OF_TOPIC if is_topic else OF_USERS,
-        "DESC" if newest else "ASC",
+    (index, newest): _page_of(index, terms, "DESC" if newest else "ASC")
+    for index, terms in (
+        ("message_conversation", OF_USERS),
+        ("message_topic", OF_TOPIC),
+        ("message_group", OF_GROUP),
     )
-    for is_topic in (False, True)
     for newest in (False, True)
 }
 
@@ -41,10 +42,13 @@ def read(
     newest: bool,
 ) -> HistoryPage:
     """Read a page, in one row of JSON. One message more than may be returned tells whether there are more."""
-    is_topic = bool(conversation.topic_id)
+    if conversation.is_group:
+        index = "message_group"
+    else:
+        index = "message_topic" if conversation.topic_id else "message_conversation"
     first = conversation.topic_id or conversation.first
     text = connection.execute(
-        _PAGES[is_topic, newest], (first, conversation.second, start, stop, limit + 1)
+        _PAGES[index, newest], (first, conversation.second, start, stop, limit + 1)
     ).fetchone()[0]
     rows = rows_decoder.decode(text)
     messages = [row.message() for row in rows[:limit]]

@@ -6,8 +6,9 @@ import sqlite3
 
 import msgspec
 
-from openmimc.model.ids import SEQUENCES_PER_MS, Position, UserId
-from openmimc.model.message import Delivery, InboxPage
+from openmimc.model.ids import SEQUENCES_PER_MS, Position, Sequence, UserId
+from openmimc.model.message import Backlog, Delivery, InboxPage
+from openmimc.store.sqlite.connection import snapshot
 from openmimc.store.sqlite.messages import ROW, rows_decoder
 
 _sizes = msgspec.json.Decoder(list[tuple[int, int]])
@@ -24,6 +25,20 @@ _PAGE = (
     " SELECT m.* FROM inbox i CROSS JOIN message m ON m.sequence = i.sequence"
     " WHERE i.user_id = ? AND i.sequence BETWEEN ? AND ? ORDER BY i.sequence) m"
 )
+
+_WAITING = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE user_id = ? AND sequence > ? LIMIT ?)"
+
+
+def _for_device(order: str) -> str:
+    return (
+        "SELECT i.sequence FROM inbox i CROSS JOIN message m ON m.sequence = i.sequence"  # noqa: S608 - constants of ours
+        " WHERE i.user_id = ?1 AND i.sequence > ?2 AND NOT (m.sender_id = ?1 AND m.sender_resource = ?3"
+        f" AND (m.kind <> 1 OR m.target_id <> ?1)) ORDER BY i.sequence {order} LIMIT ?4"
+    )
+
+
+_FIRST_FOR_DEVICE = f"SELECT count(*), min(sequence) FROM ({_for_device('ASC')})"  # noqa: S608 - constants of ours
+_LAST_FOR_DEVICE = _for_device("DESC")
 
 
 def read(
@@ -50,3 +65,29 @@ def read(
     page = connection.execute(_PAGE, (user_id, sizes[0][0], sizes[count - 1][0])).fetchone()[0]
     deliveries = tuple(Delivery(Position(row.sequence), row.message()) for row in rows_decoder.decode(page))
     return InboxPage(deliveries, has_more=len(sizes) > count)
+
+
+def measure(
+    connection: sqlite3.Connection,
+    user_id: UserId,
+    resource: str,
+    after: Position,
+    *,
+    not_before_ms: int,
+    more_than: int,
+) -> Backlog | None:
+    """Measure what waits for a device; what it sent to somebody else itself does not.
+
+    Messages are looked at only where the inbox alone holds more than so many.
+    """
+    beyond = max(after, not_before_ms * SEQUENCES_PER_MS - 1)
+    enough = more_than + 1
+    with snapshot(connection):
+        waiting: int = connection.execute(_WAITING, (user_id, beyond, enough)).fetchone()[0]
+        if waiting < enough:
+            return None
+        count, first = connection.execute(_FIRST_FOR_DEVICE, (user_id, beyond, resource, enough)).fetchone()
+        if count < enough:
+            return None
+        last = connection.execute(_LAST_FOR_DEVICE, (user_id, beyond, resource, 1)).fetchone()[0]
+    return Backlog(first=Sequence(first), last=Sequence(last), position=Position(last))

@@ -164,6 +164,12 @@ class Ledger:
         self._last_sequence = sequence
         return Sequence(sequence)
 
+    def keep_last_sequence(self) -> None:
+        """Write the last sequence down, where no message that stays in the file bears it."""
+        self.connection.execute(
+            "UPDATE meta SET value = max(value, ?) WHERE key = 'last_sequence'", (self._last_sequence,)
+        )
+
 
 def _read_last_sequence(connection: sqlite3.Connection) -> int:
     last: int = connection.execute(

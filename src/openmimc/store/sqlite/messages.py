@@ -10,7 +10,7 @@ from openmimc.model.message import Kind, Message, Sender
 
 ROW = (
     "json_array(m.sequence, m.app_id, m.kind, m.sender_id, m.sender_account, m.sender_resource, m.target_id,"
-    " m.target_account, m.packet_id, hex(m.payload), m.biz_type, m.is_store)"
+    " m.target_account, m.packet_id, hex(m.payload), m.biz_type, m.is_store, m.conv_index)"
 )
 """SQL of one row ``m`` as a JSON array: ``MessageRow``."""
 
@@ -30,6 +30,7 @@ class MessageRow(Struct, frozen=True, array_like=True):
     payload_hex: str
     biz_type: str | None
     is_store: int
+    conv_index: int | None
 
     def message(self) -> Message:
         """Return the message."""
@@ -45,6 +46,7 @@ class MessageRow(Struct, frozen=True, array_like=True):
             payload=bytes.fromhex(self.payload_hex),
             biz_type=self.biz_type,
             is_store=bool(self.is_store),
+            index=self.conv_index or 0,
         )
 
 

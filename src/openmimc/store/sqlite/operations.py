@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from openmimc.domain.ports import OnCommit
+from openmimc.domain.ports import OnCommit, OnGroupChange
+from openmimc.model.group import GroupChange
 from openmimc.model.ids import Position, UserId
 from openmimc.model.message import Commit, Draft
 
@@ -110,6 +111,33 @@ class AppendTogether(Job):
             if self.on_commit is not None and not isinstance(outcome, Exception):
                 for commit in reversed(outcome):
                     stack.callback(self.on_commit, commit)
+
+
+class ChangeGroup(Job):
+    """A change of a group's members. Its outcome is an answer and, if anything changed, what is to be told."""
+
+    __slots__ = ("on_change",)
+
+    def __init__(
+        self,
+        run: Callable[[Ledger], tuple[Any, GroupChange | None]],
+        future: asyncio.Future[Any],
+        on_change: OnGroupChange,
+    ) -> None:
+        super().__init__(run, future, is_one_statement=False)
+        self.on_change = on_change
+
+    def complete(self, outcome: Any) -> None:
+        """Tell of the change, then hand the answer over, even if the callback fails."""
+        if isinstance(outcome, Exception):
+            super().complete(outcome)
+            return
+        answer, change = outcome
+        try:
+            if change is not None:
+                self.on_change(change)
+        finally:
+            super().complete(answer)
 
 
 Operation = Append | CursorMove | Job

@@ -11,8 +11,8 @@ guarantee that none does when it is deleted:
 3. MESSAGES, by app: those past their time, but only below ``inbox_swept``. A message is therefore kept for
    ``inboxTime`` at least, even where ``msgStorageTime`` is shorter. What a callback points to is passed over,
    and not looked at again in this round: there may be a great many.
-4. GONE_APPS, what belongs to apps that are no more: accounts with all that is theirs; topics; callbacks; at
-   last messages.
+4. GONE_APPS, what belongs to apps that are no more: unlimited groups; accounts with all that is theirs; topics;
+   callbacks; at last messages. Before, what is left of unlimited groups that were dismissed, of whatever app.
 
 A step deletes at most ``ROWS_PER_STEP`` rows of a table and is repeated in place while there may be more.
 """
@@ -26,8 +26,8 @@ import msgspec
 
 from openmimc.domain.ports import SweepCursor
 from openmimc.model.app import AppSettings
-from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Sequence, UserId
-from openmimc.store.sqlite import departures
+from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Sequence, TopicId, UserId
+from openmimc.store.sqlite import departures, groups, numbers
 from openmimc.store.sqlite.appends import REPEAT_WINDOW_MS
 from openmimc.store.sqlite.apps import settings_of
 from openmimc.store.sqlite.bulk import MAX_ROWS, Bulk
@@ -54,6 +54,7 @@ class Stage(IntEnum):
 
 
 _user_ids = msgspec.json.Decoder(list[UserId])
+_topic_ids = msgspec.json.Decoder(list[TopicId])
 _contact_rows = msgspec.json.Decoder(list[tuple[UserId, UserId, Sequence, Sequence | None]])
 _message_rows = msgspec.json.Decoder(list[tuple[int, Sequence, int]])
 
@@ -108,6 +109,7 @@ _KEEP_SWEPT = Bulk(
 )
 
 _GONE_USERS = "SELECT user_id FROM account WHERE app_id = ? ORDER BY name LIMIT ?"
+_GONE_GROUPS = "SELECT group_id FROM unlimited_group WHERE app_id = ? LIMIT ?"
 _GONE_TOPICS = "SELECT topic_id FROM topic WHERE app_id = ? ORDER BY topic_id LIMIT ?"
 
 
@@ -230,7 +232,7 @@ def _sweep_messages(ledger: Ledger, limit: int) -> SweepCursor:
     deleted = _DELETE_MESSAGES.run(
         ledger.connection, [(sequence,) for _, sequence, is_pinned in rows if not is_pinned]
     )
-    _keep_last_sequence(ledger)
+    ledger.keep_last_sequence()
     if len(rows) < limit:
         del ledger.sweep_ranges[: len(ranges)]
     else:
@@ -257,7 +259,13 @@ def _ranges_of_old_messages(ledger: Ledger) -> list[MessageRange]:
 
 def _sweep_gone_apps(ledger: Ledger, limit: int) -> SweepCursor:
     connection = ledger.connection
-    if (app_id := _gone_app_in(connection, "account")) is not None:
+    remains = groups.sweep_dismissed(connection, ROWS_PER_STEP)
+    if remains is not None:
+        deleted = remains
+    # Before their members, so that they need not be passed on from one to the next.
+    elif (app_id := _gone_app_in(connection, "unlimited_group")) is not None:
+        deleted = _dismiss_groups_of(connection, app_id, limit)
+    elif (app_id := _gone_app_in(connection, "account")) is not None:
         deleted = _delete_users_of(ledger, app_id, limit)
     elif (app_id := _gone_app_in(connection, "topic")) is not None:
         ledger.forget()  # It may remember these topics.
@@ -269,7 +277,7 @@ def _sweep_gone_apps(ledger: Ledger, limit: int) -> SweepCursor:
         ).rowcount
     elif (app_id := _gone_app_in(connection, "message")) is not None:
         deleted = _delete_messages_of(connection, app_id, limit)
-        _keep_last_sequence(ledger)
+        ledger.keep_last_sequence()
     else:
         deleted = connection.execute(
             "DELETE FROM inbox_swept WHERE app_id NOT IN (SELECT app_id FROM app)"
@@ -290,10 +298,22 @@ def _delete_users_of(ledger: Ledger, app_id: AppId, limit: int) -> int:
 
 def _delete_topics_of(connection: sqlite3.Connection, app_id: AppId, limit: int) -> int:
     # Members are accounts of the same app: gone before.
-    return connection.execute(
-        f"DELETE FROM topic WHERE topic_id IN ({_GONE_TOPICS})",  # noqa: S608 - constants of ours
+    text = connection.execute(
+        f"SELECT json_group_array(topic_id) FROM ({_GONE_TOPICS})",  # noqa: S608 - constants of ours
         (app_id, limit),
+    ).fetchone()[0]
+    numbers.forget_topics(connection, _topic_ids.decode(text))
+    return connection.execute(
+        "DELETE FROM topic WHERE topic_id IN (SELECT value FROM json_each(?))", (text,)
     ).rowcount
+
+
+def _dismiss_groups_of(connection: sqlite3.Connection, app_id: AppId, limit: int) -> int:
+    text = connection.execute(
+        f"SELECT json_group_array(group_id) FROM ({_GONE_GROUPS})",  # noqa: S608 - constants of ours
+        (app_id, limit),
+    ).fetchone()[0]
+    return groups.dismiss(connection, _topic_ids.decode(text))
 
 
 def _delete_messages_of(connection: sqlite3.Connection, app_id: AppId, limit: int) -> int:
@@ -331,10 +351,3 @@ def _cutoffs_of(settings: AppSettings, now_ms: int) -> Cutoffs:
 def _before(now_ms: int, age_ms: int) -> Sequence:
     """Return the sequence below which messages are older than this."""
     return Sequence((now_ms - age_ms) * SEQUENCES_PER_MS)
-
-
-def _keep_last_sequence(ledger: Ledger) -> None:
-    """Write the last sequence down: the message that had it may be among those deleted."""
-    ledger.connection.execute(
-        "UPDATE meta SET value = max(value, ?) WHERE key = 'last_sequence'", (ledger.last_sequence,)
-    )

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-from openmimc.domain.ports import AppsSnapshot, Clock, OnCommit, Presence, SweepCursor
+from openmimc.domain.ports import (
+    AppsSnapshot,
+    Clock,
+    OnCommit,
+    OnGroupChange,
+    Presence,
+    SweepCursor,
+)
 from openmimc.model.app import Account, App
 from openmimc.model.callback import CallbackEvent, CallbackState, EventId
 from openmimc.model.contact import Contact
+from openmimc.model.group import Group, GroupChange, GroupCursor, GroupMember, GroupPlace
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Position, TopicId, UserId
 from openmimc.model.ids import Sequence as MessageSequence
-from openmimc.model.message import Commit, Draft, InboxPage
+from openmimc.model.message import Backlog, Commit, Draft, InboxPage, Message
 from openmimc.model.topic import Topic, TopicChange
 from openmimc.store.errors import StoreError
 from openmimc.store.sqlite import (
@@ -27,6 +35,8 @@ from openmimc.store.sqlite import (
     callbacks,
     contacts,
     devices,
+    group_log,
+    groups,
     history,
     inbox,
     retention,
@@ -35,7 +45,7 @@ from openmimc.store.sqlite import (
 from openmimc.store.sqlite.connection import check_sqlite, connect_writer
 from openmimc.store.sqlite.ledger import Ledger
 from openmimc.store.sqlite.migration import Migration, load_migrations, migrate
-from openmimc.store.sqlite.operations import Append, AppendTogether, CursorMove, Job
+from openmimc.store.sqlite.operations import Append, AppendTogether, ChangeGroup, CursorMove, Job
 from openmimc.store.sqlite.readers import Readers
 from openmimc.store.sqlite.stats import StoreStats
 from openmimc.store.sqlite.writer import Writer
@@ -58,6 +68,7 @@ class SqliteStore:
         self._writer = writer
         self._ledger = ledger
         self._readers = readers
+        self._clock = ledger.clock
         self.stats = stats
 
     @classmethod
@@ -73,7 +84,7 @@ class SqliteStore:
 
         Args:
             path: The file; its folder has to exist. Two more files, ``-wal`` and ``-shm``, stand beside it.
-            clock: Asked in the writer's thread.
+            clock: Asked in the writer's thread and in the loop's.
             loop: Where outcomes are told; by default the running one.
             migrations: Scripts of the schema; by default the package's.
 
@@ -130,6 +141,21 @@ class SqliteStore:
                 not_before_ms=not_before_ms,
                 max_messages=max_messages,
                 max_bytes=max_bytes,
+            )
+        )
+
+    async def measure_backlog(
+        self, user_id: UserId, resource: str, after: Position, *, not_before_ms: int, more_than: int
+    ) -> Backlog | None:
+        """See ``MessageStore.measure_backlog``."""
+        return await self._readers.run(
+            partial(
+                inbox.measure,
+                user_id=user_id,
+                resource=resource,
+                after=after,
+                not_before_ms=not_before_ms,
+                more_than=more_than,
             )
         )
 
@@ -203,6 +229,88 @@ class SqliteStore:
     async def delete_topic(self, topic_id: TopicId, version: int) -> bool:
         """See ``TopicStore.delete_topic``."""
         return await self._change(lambda ledger: topics.delete(ledger, topic_id, version))
+
+    # -------------------------------------------------------------- unlimited groups
+
+    async def create_group(
+        self, app_id: AppId, owner: UserId, *, name: str, extra: str, on_change: OnGroupChange
+    ) -> Group:
+        """See ``GroupStore.create_group``."""
+        return await self._change_group(
+            lambda ledger: groups.create(ledger, app_id, owner, name=name, extra=extra), on_change
+        )
+
+    async def find_group(self, group_id: TopicId) -> Group | None:
+        """See ``GroupStore.find_group``."""
+        return await self._readers.run(partial(groups.find, group_id=group_id))
+
+    async def find_group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
+        """See ``GroupStore.find_group_member``."""
+        return await self._readers.run(
+            partial(groups.find_member, group_id=group_id, user_id=user_id, now_ms=self._clock.now_ms())
+        )
+
+    async def groups_of(self, user_id: UserId) -> tuple[TopicId, ...]:
+        """See ``GroupStore.groups_of``."""
+        return await self._readers.run(partial(groups.groups_of, user_id=user_id))
+
+    async def group_members(self, group_id: TopicId, *, after: UserId, limit: int) -> tuple[GroupMember, ...]:
+        """See ``GroupStore.group_members``."""
+        return await self._readers.run(
+            partial(groups.members, group_id=group_id, after=after, limit=limit, now_ms=self._clock.now_ms())
+        )
+
+    def join_group(
+        self, group_id: TopicId, user_id: UserId, app_id: AppId, on_change: OnGroupChange
+    ) -> Awaitable[None]:
+        """See ``GroupStore.join_group``."""
+        return self._change_group(
+            lambda ledger: (None, groups.join(ledger, group_id, user_id, app_id)), on_change
+        )
+
+    def leave_group(
+        self, group_id: TopicId, user_id: UserId, app_id: AppId, on_change: OnGroupChange
+    ) -> Awaitable[None]:
+        """See ``GroupStore.leave_group``."""
+        return self._change_group(
+            lambda ledger: (None, groups.leave(ledger, group_id, user_id, app_id)), on_change
+        )
+
+    async def delete_group(self, group_id: TopicId, on_change: OnGroupChange) -> bool:
+        """See ``GroupStore.delete_group``."""
+
+        def delete(ledger: Ledger) -> tuple[bool, GroupChange | None]:
+            change = groups.delete(ledger, group_id)
+            return change is not None, change
+
+        return await self._change_group(delete, on_change)
+
+    async def mute_group_member(self, group_id: TopicId, user_id: UserId, until_s: int) -> bool:
+        """See ``GroupStore.mute_group_member``."""
+        return await self._change(lambda ledger: groups.mute(ledger, group_id, user_id, until_s))
+
+    async def group_places(self, user_id: UserId, resource: str) -> tuple[GroupPlace, ...]:
+        """See ``GroupStore.group_places``."""
+        return await self._readers.run(partial(groups.places, user_id=user_id, resource=resource))
+
+    async def read_group(
+        self, group_id: TopicId, *, after: MessageSequence, not_before_ms: int, limit: int, max_bytes: int
+    ) -> tuple[Message, ...]:
+        """See ``GroupStore.read_group``."""
+        return await self._readers.run(
+            partial(
+                group_log.read,
+                group_id=group_id,
+                after=after,
+                not_before_ms=not_before_ms,
+                limit=limit,
+                max_bytes=max_bytes,
+            )
+        )
+
+    async def move_group_cursors(self, cursors: tuple[GroupCursor, ...]) -> None:
+        """See ``GroupStore.move_group_cursors``."""
+        await self._change(lambda ledger: groups.move_cursors(ledger, cursors))
 
     # -------------------------------------------------------------- history, contacts, blacklists
 
@@ -321,3 +429,10 @@ class SqliteStore:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.submit(Job(run, future, is_one_statement=is_one_statement))
         return await future
+
+    def _change_group(
+        self, run: Callable[[Ledger], tuple[T, GroupChange | None]], on_change: OnGroupChange
+    ) -> Awaitable[T]:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(ChangeGroup(run, future, on_change))
+        return future

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from openmimc.model.ids import AppId, TopicId, UserId
 from openmimc.model.topic import Member, Topic, TopicChange
+from openmimc.store.sqlite import numbers
 from openmimc.store.sqlite.accounts import insert_with_new_ids
 from openmimc.store.sqlite.bulk import Bulk
 from openmimc.store.sqlite.connection import snapshot
@@ -163,6 +164,7 @@ def delete(ledger: Ledger, topic_id: TopicId, version: int) -> bool:
     if deleted.rowcount == 0:
         return False
     ledger.connection.execute("DELETE FROM topic_member WHERE topic_id = ?", (topic_id,))
+    numbers.forget_topics(ledger.connection, [topic_id])
     ledger.audiences.drop(topic_id)
     return True
 
