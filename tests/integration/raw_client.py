@@ -13,17 +13,25 @@ from websockets.exceptions import ConnectionClosed
 from openmimc.domain.auth import TokenGrant
 from openmimc.wire.connection import Connection, Framing, Identity, Role
 from openmimc.wire.events import (
+    AskGroup,
     Bind,
     BindResponse,
     Conn,
     ConnResponse,
     Delivered,
+    DeliveredGroup,
+    DeliveredGroupMessage,
     DeliveredMessage,
     Event,
+    GroupAck,
+    GroupAnswer,
+    GroupRequest,
     Kick,
     PacketAck,
     Ping,
     Pong,
+    SendGroup,
+    SendOnline,
     SendP2P,
     SendP2T,
     SequenceAck,
@@ -165,6 +173,32 @@ class RawClient:
         await self.send(SendP2T(packet_id, fields.pop("to_app_id", self._app_id), topic_id, payload, **fields))
         return await self.expect_ack(packet_id)
 
+    async def send_group(
+        self, group_id: int, payload: bytes, *, packet_id: str = "", message_id: str = "", **fields: Any
+    ) -> PacketAck:
+        """Send to an unlimited group and wait for the ack."""
+        packet_id = packet_id or self.new_packet_id()
+        to_app_id = fields.pop("to_app_id", self._app_id)
+        await self.send(SendGroup(packet_id, message_id, to_app_id, group_id, payload, **fields))
+        return await self.expect_ack(packet_id)
+
+    async def ask_group(self, request: GroupRequest, group_id: int, **fields: Any) -> GroupAnswer:
+        """Join or leave an unlimited group, or ask who is there, and wait for the answer."""
+        packet_id = self.new_packet_id()
+        await self.send(AskGroup(request, packet_id, fields.pop("app_id", self._app_id), group_id))
+        answer = await self.expect(GroupAnswer)
+        assert (answer.request, answer.packet_id, answer.group_id) == (request, packet_id, group_id)
+        return answer
+
+    async def send_online(
+        self, to: str, payload: bytes, *, to_resource: str = "", packet_id: str = "", **fields: Any
+    ) -> str:
+        """Send an online message, which nobody acknowledges; return its packet id."""
+        packet_id = packet_id or self.new_packet_id()
+        to_app_id = fields.pop("to_app_id", self._app_id)
+        await self.send(SendOnline(packet_id, to_app_id, to, to_resource, payload, **fields))
+        return packet_id
+
     @property
     def _app_id(self) -> int:
         assert self.conn.identity is not None
@@ -183,6 +217,16 @@ class RawClient:
             messages += delivered.messages
             if acknowledge:
                 await self.send(SequenceAck(delivered.max_sequence))
+        return messages
+
+    async def receive_group(self, count: int, *, acknowledge: bool = True) -> list[DeliveredGroupMessage]:
+        """Collect this many messages of unlimited groups, acknowledging each list as WebJS does."""
+        messages: list[DeliveredGroupMessage] = []
+        while len(messages) < count:
+            delivered = await self.expect(DeliveredGroup)
+            messages += delivered.messages
+            if acknowledge:
+                await self.send(GroupAck(delivered.group_id, delivered.max_sequence))
         return messages
 
     async def expect_silence(self, kind: type[Event] = Delivered) -> None:

@@ -22,7 +22,9 @@ from openmimc.domain.clock import SystemClock
 from openmimc.domain.contacts import Contacts
 from openmimc.domain.history import History
 from openmimc.domain.messages import Messages
+from openmimc.domain.online import OnlineMessages
 from openmimc.domain.ports import Clock
+from openmimc.domain.rates import Rates
 from openmimc.domain.topics import Topics
 from openmimc.gateway import Gateway, GatewayLimits
 from openmimc.rest.app import build_api
@@ -82,13 +84,24 @@ def build_node(
     auth = Auth(apps, store, server_key, clock)
     sender = Sender(allow_private=config.callbacks_allow_private, max_connections=IN_ALL)
     dispatcher = Dispatcher(store, apps.find, sender.post, clock)
-    messages = Messages(store, apps, bus, clock=clock, webhooks=dispatcher)
+    rates = Rates(clock)
+    messages = Messages(store, apps, bus, clock=clock, rates=rates, webhooks=dispatcher)
+    online = OnlineMessages(store, apps, bus, rates, clock)
     limits = GatewayLimits(
         conn_timeout_s=config.conn_timeout_s,
         handshaken_timeout_s=config.handshaken_timeout_s,
         bound_timeout_s=config.bound_timeout_s,
     )
-    gateway = Gateway(auth=auth, apps=apps, messages=messages, store=store, bus=bus, clock=clock, limits=limits)
+    gateway = Gateway(
+        auth=auth,
+        apps=apps,
+        messages=messages,
+        online=online,
+        store=store,
+        bus=bus,
+        clock=clock,
+        limits=limits,
+    )
     store.set_presence(gateway.hub)
     admission = Admission(max_connections, gateway.stats.connections.total)
     readiness = Readiness(store.check_ready, time.monotonic)
@@ -96,6 +109,7 @@ def build_node(
         auth=auth,
         apps=apps,
         topics=Topics(store, store),
+        groups=gateway.groups,
         messages=messages,
         history=History(store, store, store, clock),
         contacts=Contacts(store, store, clock),

@@ -179,6 +179,10 @@ class _Rooms(Collector):
             stats.ignored_packets,
         )
 
+        yield GaugeMetricFamily(
+            "openmimc_groups", "Unlimited groups with a member's device connected.", stats.groups
+        )
+
     def _collect_store(self, stats: StoreNumbers) -> Iterator[Metric]:
         yield _counter(
             "openmimc_store_messages", "Messages stored, repeats not counted.", stats.appended_messages

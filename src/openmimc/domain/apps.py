@@ -39,6 +39,8 @@ SETTING_RANGES: Mapping[str, tuple[int, int]] = {
     "uuidTTL": (0, 315_360_000),
     "p2pMaxQps": (0, 1_000_000),
     "p2tMaxQps": (0, 1_000_000),
+    "ucMaxQps": (0, 1_000_000),
+    "offlineMsgMaxCount": (0, 1_000_000),
 }
 """Smallest and greatest value of each numeric setting; units are in ``AppSettings``."""
 

@@ -21,6 +21,14 @@ that is out is acknowledged. The store is the truth, so throwing away is always 
     pull, 60 s without ack      forget list and pending; behind; read from the cursor
     read done                   send the page; behind stays while there is more
 
+Overflow. A device that can fetch messages itself need not be sent a great many. Each time its feed has fallen
+behind, before the first page is read, the backlog is measured. If it is too long, its bounds are told instead:
+that counts as the list that is out and covers the backlog to its end, so everything above holds for it. Only an
+ack inside the bounds is different. WebJS and Java, told once more of a backlog with the same beginning,
+acknowledge the end they were told the first time, though messages have come since. So the device has those up
+to the ack; they are passed over by reading on from the cursor, for nobody knows the position of that end. What
+is left then is measured anew. Ignoring such an ack would mean telling the same for ever.
+
 A device does not get what it sent itself, except what it addressed to its own user. Such messages are covered
 by the list around them, or move the cursor by themselves; only the next acknowledgement writes that to disk.
 After a crash they are read and passed over once more.
@@ -37,8 +45,8 @@ from msgspec import Struct
 
 from openmimc.domain.ports import Clock, Store
 from openmimc.errors import Unavailable
-from openmimc.model.ids import Position, UserId
-from openmimc.model.message import Delivery, Message
+from openmimc.model.ids import Position, Sequence, UserId
+from openmimc.model.message import Backlog, Delivery, InboxPage, Message
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +78,18 @@ class ListLimits(Struct, frozen=True):
     max_bytes: int = 64 * 1024
 
 
+class Overflow(Struct, frozen=True):
+    """What is done for a device that does not want to be sent too much at once.
+
+    Attributes:
+        more_than: So many messages are still sent one by one. At least 1.
+        tell: Tells the device the sequences of the first and the last message that wait.
+    """
+
+    more_than: int
+    tell: Callable[[Sequence, Sequence], None]
+
+
 def weight_of(message: Message) -> int:
     """About how many bytes a message takes in a list; seldom less than it really takes."""
     characters = (
@@ -91,6 +111,7 @@ class Feed:
         send_list: Sends a non-empty list to the device.
         spawn: Runs a coroutine in the background until it ends.
         on_acknowledged: Told when the cursor moved by acknowledgement, with its new position.
+        overflow: None for a device that wants everything sent.
     """
 
     __slots__ = (
@@ -101,10 +122,13 @@ class Feed:
         "_is_behind",
         "_is_closed",
         "_is_reading",
+        "_is_to_measure",
         "_known",
         "_last_pull_ms",
         "_limits",
         "_on_acknowledged",
+        "_overflow",
+        "_passing_over",
         "_pending",
         "_pending_bytes",
         "_resource",
@@ -131,6 +155,7 @@ class Feed:
         send_list: Callable[[list[Message]], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         on_acknowledged: Callable[[Position], None],
+        overflow: Overflow | None = None,
     ) -> None:
         self._user_id = user_id
         self._resource = resource
@@ -142,7 +167,10 @@ class Feed:
         self._send_list = send_list
         self._spawn = spawn
         self._on_acknowledged = on_acknowledged
-        self._sent: list[Delivery] | None = None
+        self._overflow = overflow
+        self._is_to_measure = True
+        self._passing_over = 0  # The device has what lies beyond the cursor up to this sequence.
+        self._sent: list[Delivery] | Backlog | None = None
         self._sent_at_ms = 0
         self._covers = cursor
         self._known = cursor
@@ -175,7 +203,7 @@ class Feed:
 
         Offers come in ascending position. Repeated and already known ones are harmless.
         """
-        if delivery.position <= self._known:
+        if delivery.position <= self._known or self._is_closed:
             return
         if self._is_reading:
             # The read may or may not have seen it: look once more when this read is dealt with.
@@ -205,15 +233,27 @@ class Feed:
         sent = self._sent
         if not sent:
             return
-        if sequence >= sent[-1].message.sequence:
+        last = sent.last if isinstance(sent, Backlog) else sent[-1].message.sequence
+        if sequence >= last:
             self._move_cursor(self._covers)
             self._sent = None
             self._go_on()
+            return
+        if isinstance(sent, Backlog):
+            if sequence >= sent.first:
+                self._passing_over = sequence
+                self._begin_again()
             return
         remaining = [delivery for delivery in sent if delivery.message.sequence > sequence]
         if len(remaining) < len(sent):
             self._move_cursor(sent[len(sent) - len(remaining) - 1].position)
             self._sent = remaining
+
+    def renounce_overflow(self) -> None:
+        """The device does not know overflow after all: send it everything, from what it was told of on."""
+        self._overflow = None
+        if isinstance(self._sent, Backlog):
+            self._begin_again()
 
     def note_cursor(self, position: Position) -> None:
         """Another connection of the same device acknowledged up to ``position``."""
@@ -257,6 +297,7 @@ class Feed:
         self._pending_bytes = 0
         self._known = self._covers = known
         self._is_behind = True
+        self._is_to_measure = True
 
     def _go_on(self) -> None:
         if self._sent is not None or self._is_reading or self._is_closed:
@@ -291,11 +332,11 @@ class Feed:
         return chosen
 
     async def _read(self) -> None:
-        """Read the store beyond ``known`` and send what is there."""
+        """Read the store beyond ``known`` and send what is there, or tell that it is too much."""
         known = self._known
-        page = None
+        found = None
         try:
-            page = await self._store.read_inbox(
+            found = await self._measure() or await self._store.read_inbox(
                 self._user_id,
                 known,
                 not_before_ms=self._clock.now_ms() - self._inbox_time_ms,
@@ -306,14 +347,62 @@ class Feed:
             log.warning("inbox_read_failed", user_id=self._user_id, reason=str(exc))
         finally:
             self._is_reading = False
-            if page is None:
+            if found is None:
+                self._is_to_measure = True
                 self._retry_at_ms = self._clock.now_ms() + RETRY_READ_AFTER_MS
-        if self._is_closed or page is None:
+        if self._is_closed or found is None:
             return
         came_meanwhile, self._restart_after_read = self._restart_after_read, False
         if self._known != known:  # A pull moved us back while reading.
             self._go_on()
+        elif isinstance(found, Backlog):
+            self._tell_overflow(found, came_meanwhile=came_meanwhile)
+        elif self._passing_over:
+            self._pass_over(found)
+        else:
+            self._send_page(found, came_meanwhile=came_meanwhile)
+
+    async def _measure(self) -> Backlog | None:
+        """What is beyond ``known`` if it is too much to be sent; asked once after falling behind."""
+        overflow = self._overflow
+        if overflow is None or not self._is_to_measure or self._passing_over:
+            return None
+        self._is_to_measure = False
+        backlog = await self._store.measure_backlog(
+            self._user_id,
+            self._resource,
+            self._known,
+            not_before_ms=self._clock.now_ms() - self._inbox_time_ms,
+            more_than=overflow.more_than,
+        )
+        return backlog
+
+    def _tell_overflow(self, backlog: Backlog, *, came_meanwhile: bool) -> None:
+        overflow = self._overflow
+        if overflow is None:  # Renounced meanwhile.
+            self._go_on()
             return
+        self._is_behind = self._is_to_measure = came_meanwhile
+        self._known = self._covers = backlog.position
+        self._sent = backlog
+        self._sent_at_ms = self._clock.now_ms()
+        overflow.tell(backlog.first, backlog.last)
+
+    def _pass_over(self, page: InboxPage) -> None:
+        """Move the cursor over what the device has acknowledged without having been sent it."""
+        upto = self._known
+        for delivery in page.deliveries:
+            if delivery.message.sequence > self._passing_over:
+                break
+            upto = delivery.position
+        is_end = not page.has_more or not page.deliveries or upto != page.deliveries[-1].position
+        if is_end:
+            self._passing_over = 0
+        self._known = self._covers = upto
+        self._move_cursor(upto)
+        self._go_on()
+
+    def _send_page(self, page: InboxPage, *, came_meanwhile: bool) -> None:
         # The store counts payloads alone, so not all of its page may fit.
         chosen = self._fitting(page.deliveries)
         self._is_behind = page.has_more or came_meanwhile or len(chosen) < len(page.deliveries)

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from openmimc.domain.auth import Principal
 from openmimc.domain.names import check_account
-from openmimc.domain.ports import AccountStore, Clock, HistoryStore, TopicStore
+from openmimc.domain.ports import AccountStore, Clock, GroupStore, HistoryStore, TopicStore
 from openmimc.domain.topics import access_topic
-from openmimc.errors import BadRequest, Forbidden, TooBig
+from openmimc.errors import BadRequest, Forbidden, NoSuchTopic, NotAMember, TooBig
 from openmimc.model.history import Conversation
 from openmimc.model.ids import SEQUENCES_PER_MS, Sequence, TopicId
 from openmimc.model.message import Message
@@ -130,6 +130,10 @@ class Excerpt(Struct, frozen=True):
     next_sequence: Sequence | None
 
 
+class LogStore(HistoryStore, GroupStore, Protocol):
+    """What was said, and who is in which unlimited group."""
+
+
 class History:
     """The rules of history.
 
@@ -138,7 +142,7 @@ class History:
     Source: protocol reference, 9.4; operation manual, "Message Roaming".
     """
 
-    def __init__(self, store: HistoryStore, accounts: AccountStore, topics: TopicStore, clock: Clock) -> None:
+    def __init__(self, store: LogStore, accounts: AccountStore, topics: TopicStore, clock: Clock) -> None:
         self._store = store
         self._accounts = accounts
         self._topics = topics
@@ -184,10 +188,25 @@ class History:
             NoSuchTopic, NotAMember: The topic is none of the caller's.
         """
         span = selection.span()
-        if account is not None and account != caller.account.name:
-            raise Forbidden("account is not the caller")
+        _check_is_caller(caller, account)
         topic = await access_topic(self._topics, caller, topic_id)
         return await self._read(caller, Conversation.of_topic(topic.topic_id), span)
+
+    async def read_group(
+        self, caller: Principal, group_id: TopicId, *, account: str | None, selection: Selection
+    ) -> Excerpt:
+        """What was said in an unlimited group, before the caller came too; present members alone may read it.
+
+        An owner who has left is no member. Arguments as for ``read_p2t``, errors too.
+        """
+        span = selection.span()
+        _check_is_caller(caller, account)
+        group = await self._store.find_group(group_id)
+        if group is None or group.app_id != caller.app.app_id:
+            raise NoSuchTopic
+        if await self._store.find_group_member(group_id, caller.account.user_id) is None:
+            raise NotAMember("not a member of this group")
+        return await self._read(caller, Conversation.of_group(group_id), span)
 
     async def _read(self, caller: Principal, conversation: Conversation, span: Span) -> Excerpt:
         kept_ms = caller.app.settings.msgStorageTime * DAY_MS
@@ -201,6 +220,11 @@ class History:
             return Excerpt(page.messages, None)
         edge = page.messages[0].sequence if span.newest else Sequence(page.messages[-1].sequence + 1)
         return Excerpt(page.messages, edge)
+
+
+def _check_is_caller(caller: Principal, account: str | None) -> None:
+    if account is not None and account != caller.account.name:
+        raise Forbidden("account is not the caller")
 
 
 def first_sequence(timestamp_ms: int) -> Sequence:

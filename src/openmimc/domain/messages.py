@@ -84,6 +84,7 @@ class Messages:
     Args:
         clock: For rates; the machine's when None.
         webhooks: Woken when a message causes callbacks; None when nobody sends them.
+        rates: To be shared with others who send; its own when None.
     """
 
     def __init__(
@@ -94,11 +95,12 @@ class Messages:
         *,
         clock: Clock | None = None,
         webhooks: Webhooks | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._store = store
         self._apps = apps
         self._webhooks = webhooks
-        self._rates = Rates(clock or SystemClock())
+        self._rates = rates or Rates(clock or SystemClock())
         self._bus = bus
         self._packet_id_prefix = secrets.token_hex(PACKET_ID_PREFIX_BYTES)
         self._packet_numbers = count(1)
@@ -115,12 +117,14 @@ class Messages:
         payload: bytes,
         biz_type: str | None,
         is_store: bool,
+        conversation: bool = False,
         reply: Reply,
     ) -> None:
         """Send to one account, which is created if need be.
 
         ``reply`` gets the commit, ``Unavailable``, or ``SenderBlocked``, which only the store can see. A
-        repeated ``packet_id`` gets the first message's commit.
+        repeated ``packet_id`` gets the first message's commit. With ``conversation`` the message is numbered
+        in its conversation.
 
         Raises:
             ForeignApp: ``to_app_id`` is given and not the sender's.
@@ -142,6 +146,7 @@ class Messages:
             is_store,
             settings.copyToSender,
             callbacks=_wish_of(settings),
+            wants_index=conversation,
         )
         self._append(draft, reply)
 
@@ -155,6 +160,7 @@ class Messages:
         payload: bytes,
         biz_type: str | None,
         is_store: bool,
+        conversation: bool = False,
         reply: Reply,
     ) -> None:
         """Send to a topic that the sender is a member of.
@@ -177,6 +183,42 @@ class Messages:
             is_store,
             settings.copyToSender,
             callbacks=_wish_of(settings),
+            wants_index=conversation,
+        )
+        self._append(draft, reply)
+
+    def send_group(
+        self,
+        sender: Sender,
+        *,
+        to_app_id: int | None,
+        group_id: int,
+        packet_id: str,
+        payload: bytes,
+        biz_type: str | None,
+        is_store: bool,
+        reply: Reply,
+    ) -> None:
+        """Send to an unlimited group that the sender is a member of.
+
+        ``reply`` may get ``NoSuchTopic``, ``NotAMember`` or ``Muted``; the rate is the app's ``ucMaxQps``;
+        otherwise as ``send_p2t``.
+        """
+        settings = self._check_settings(sender, to_app_id, payload)
+        if not 0 < group_id <= _MAX_TOPIC_ID:
+            raise BadRequest("topicId is out of range")
+        self._rates.check(sender.app_id, Kind.GROUP, 1, settings.ucMaxQps)
+        draft = Draft(
+            Kind.GROUP,
+            sender,
+            "",
+            TopicId(group_id),
+            packet_id,
+            payload,
+            biz_type,
+            is_store,
+            copy_to_sender=False,
+            callbacks=_NO_CALLBACKS,
         )
         self._append(draft, reply)
 
@@ -186,7 +228,7 @@ class Messages:
             raise UnknownApp
         if to_app_id is not None and to_app_id != sender.app_id:
             raise ForeignApp
-        _check_payload(payload, app.settings)
+        check_payload(payload, app.settings)
         return app.settings
 
     def _append(self, draft: Draft, reply: Reply) -> None:
@@ -205,7 +247,7 @@ class Messages:
     def _announce(self, has_callbacks: bool, commit: Commit) -> None:
         """Tell of a commit, in the order of the commits; that it cannot be told must not hold up the next."""
         try:
-            if commit.recipients:
+            if commit.recipients or (commit.message.kind is Kind.GROUP and not commit.is_repeat):
                 self._bus.publish(commit)
             if has_callbacks and self._webhooks is not None:
                 self._webhooks.wake()
@@ -255,7 +297,9 @@ class Messages:
         self._rates.check(app.app_id, Kind.P2P, len(accounts), app.settings.p2pMaxQps)
         sender = await self._sender_of(app, from_account, from_resource)
         drafts = [
-            self._draft_of_push(app, sender, payload, biz_type, is_store=is_store, to_account=account)
+            self._draft_of_push(
+                app, sender, payload, biz_type, kind=Kind.P2P, is_store=is_store, to_account=account
+            )
             for account in accounts
         ]
         return await self._push_unblocked(sender, drafts)
@@ -285,8 +329,43 @@ class Messages:
         self._rates.check(app.app_id, Kind.P2T, len(topics), app.settings.p2tMaxQps)
         sender = await self._sender_of(app, from_account, from_resource)
         drafts = [
-            self._draft_of_push(app, sender, payload, biz_type, is_store=is_store, topic_id=topic_id)
+            self._draft_of_push(
+                app, sender, payload, biz_type, kind=Kind.P2T, is_store=is_store, topic_id=topic_id
+            )
             for topic_id in topics
+        ]
+        await self._store_together(tuple(drafts))
+        return Pushed(tuple(draft.packet_id for draft in drafts))
+
+    async def push_group(
+        self,
+        app: App,
+        *,
+        from_account: str,
+        from_resource: str,
+        group_ids: Iterable[TopicId],
+        payload: bytes,
+        biz_type: str | None,
+        is_store: bool,
+    ) -> Pushed:
+        """Send to each of these unlimited groups in a user's name, who need not be a member.
+
+        ``group_ids`` are 1 to ``PUSH_MAX_TARGETS``; repeats are passed over. Otherwise as ``push_p2p``.
+
+        Raises:
+            MissingField, TooBig, BadRequest, AccountBanned, Unavailable: As for ``push_p2p``.
+            NoSuchTopic: One of them is no group of the app; nothing was sent to any.
+            RateLimited: The app sends more than its ``ucMaxQps``; each group counts.
+        """
+        _check_push(from_account, from_resource, payload, biz_type, app.settings)
+        groups = _distinct("topicId", group_ids)
+        self._rates.check(app.app_id, Kind.GROUP, len(groups), app.settings.ucMaxQps)
+        sender = await self._sender_of(app, from_account, from_resource)
+        drafts = [
+            self._draft_of_push(
+                app, sender, payload, biz_type, kind=Kind.GROUP, is_store=is_store, topic_id=group_id
+            )
+            for group_id in groups
         ]
         await self._store_together(tuple(drafts))
         return Pushed(tuple(draft.packet_id for draft in drafts))
@@ -304,12 +383,14 @@ class Messages:
         payload: bytes,
         biz_type: str | None,
         *,
+        kind: Kind,
         is_store: bool,
         to_account: str = "",
         topic_id: TopicId = _NO_TOPIC,
     ) -> Draft:
+        is_group = kind is Kind.GROUP
         return Draft(
-            Kind.P2P if to_account else Kind.P2T,
+            kind,
             sender,
             to_account,
             topic_id,
@@ -317,9 +398,9 @@ class Messages:
             payload,
             biz_type,
             is_store,
-            app.settings.copyToSender,
+            app.settings.copyToSender and not is_group,
             as_app=True,
-            callbacks=_wish_of(app.settings, is_push=True),
+            callbacks=_NO_CALLBACKS if is_group else _wish_of(app.settings, is_push=True),
         )
 
     async def _push_unblocked(self, sender: Sender, drafts: list[Draft]) -> Pushed:
@@ -353,7 +434,8 @@ class Messages:
         await self._store.append_together(drafts, partial(self._announce, has_callbacks))
 
 
-def _check_payload(payload: bytes, settings: AppSettings) -> None:
+def check_payload(payload: bytes, settings: AppSettings) -> None:
+    """Check a message's payload against the app's ``payloadMaxBytes``; ``TooBig`` if it is larger."""
     if len(payload) > settings.payloadMaxBytes:
         raise TooBig(f"payload is larger than {settings.payloadMaxBytes} bytes")
 
@@ -364,7 +446,7 @@ def _check_push(
     check_account(from_account, "fromAccount")
     check_text("fromResource", from_resource, max_bytes=RESOURCE_MAX_BYTES, may_be_empty=True)
     check_text("bizType", biz_type or "", max_bytes=BIZ_TYPE_MAX_BYTES, may_be_empty=True)
-    _check_payload(payload, settings)
+    check_payload(payload, settings)
 
 
 def _wish_of(settings: AppSettings, *, is_push: bool = False) -> CallbackWish:

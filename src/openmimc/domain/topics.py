@@ -67,7 +67,7 @@ class Topics:
             MissingField, TooBig, BadRequest: An argument is not as described.
             TopicFull: More members than the app allows; no account was created.
         """
-        _check_is_lasting(caller, "create topics")
+        check_is_lasting(caller, "create topics")
         check_text("topicName", name, max_bytes=TOPIC_NAME_MAX_BYTES)
         check_text("extra", extra, max_bytes=EXTRA_MAX_BYTES, may_be_empty=True)
         owner = caller.account
@@ -188,7 +188,7 @@ class Topics:
         if all(part is None for part in (owner_account, owner_id, name, bulletin, extra)):
             raise MissingField("one of ownerUuid, ownerAccount, topicName, bulletin, extra")
         if owner_account is not None or owner_id is not None:
-            _check_is_lasting(caller, "own topics")
+            check_is_lasting(caller, "own topics")
         if owner_account is not None:
             check_account(owner_account, "ownerAccount")
         if name is not None:
@@ -265,7 +265,7 @@ async def access_topic(store: TopicStore, caller: Principal, topic_id: TopicId) 
     return topic
 
 
-def _check_is_lasting(caller: Principal, deed: str) -> None:
+def check_is_lasting(caller: Principal, deed: str) -> None:
     """Refuse what accounts that will be removed may not do: what they own would be left without an owner.
 
     Raises:

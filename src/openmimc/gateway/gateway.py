@@ -13,9 +13,13 @@ from msgspec import Struct, field
 from openmimc.domain.apps import Apps
 from openmimc.domain.auth import Auth
 from openmimc.domain.delivery import ListLimits
+from openmimc.domain.group_cursors import GroupCursors
+from openmimc.domain.groups import Groups
 from openmimc.domain.messages import Messages
+from openmimc.domain.online import OnlineMessages
 from openmimc.domain.ports import Bus, Clock, Store
 from openmimc.errors import Unavailable
+from openmimc.gateway.groups import Rooms
 from openmimc.gateway.hub import Hub
 from openmimc.gateway.link import Link
 from openmimc.gateway.sdk import Sdk
@@ -67,7 +71,7 @@ class GatewayStats:
 
     Attributes:
         connections: Open ones by transport and SDK ("" before the handshake).
-        bound: Sessions with a user.
+        groups: Unlimited groups with a device here.
     """
 
     def __init__(self) -> None:
@@ -84,6 +88,7 @@ class GatewayStats:
         self.ignored_packets = 0
         self.slow_readers = 0
         self.timeouts: Counter[str] = Counter()
+        self.groups = 0
 
 
 class Gateway:
@@ -95,6 +100,7 @@ class Gateway:
         auth: Auth,
         apps: Apps,
         messages: Messages,
+        online: OnlineMessages,
         store: Store,
         bus: Bus,
         clock: Clock,
@@ -103,10 +109,14 @@ class Gateway:
         self.auth = auth
         self.apps = apps
         self.messages = messages
+        self.online = online
         self.store = store
         self.clock = clock
         self.limits = limits
         self.hub = Hub()
+        self.rooms = self.hub.rooms = Rooms(self)
+        self.groups = Groups(store, store, bus, self.hub)
+        self.group_cursors = GroupCursors(store)
         self.stats = GatewayStats()
         self.in_flight = 0
         self.now_s = 0.0
@@ -118,7 +128,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop
         self._serialized: tuple[Message, bytes] | None = None
         self._is_draining = False
-        bus.subscribe(self.hub.on_commit)
+        bus.subscribe(self.hub.on_notice)
 
     # ------------------------------------------------------------------ life
 
@@ -135,6 +145,7 @@ class Gateway:
         The caller has stopped accepting already.
         """
         self._is_draining = True
+        self.groups.stop()
         for session in list(self._sessions):
             session.link.pause_reading()
         deadline = self._loop.time() + grace_s
@@ -152,6 +163,7 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.group_cursors.write()
 
     # ------------------------------------------------------------------ connections
 
@@ -255,6 +267,10 @@ class Gateway:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("background_task_failed", exc_info=error)
 
+    def call_soon(self, action: Callable[[], None]) -> None:
+        """Run something in the next turn of the loop."""
+        self._loop.call_soon(action)
+
     def call_later(self, delay_s: float, action: Callable[[], None]) -> None:
         """Run something later."""
         self._loop.call_later(delay_s, action)
@@ -274,6 +290,8 @@ class Gateway:
                 for session in self._due.pop(second, ()):
                     self._check(session)
             self._checked_s = now
+            if not self.group_cursors.is_empty:
+                self.spawn(self.group_cursors.write())
 
     def _check(self, session: Session) -> None:
         try:

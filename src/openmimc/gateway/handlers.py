@@ -21,6 +21,7 @@ from openmimc.errors import (
     TooManyConnections,
     Unavailable,
 )
+from openmimc.gateway import call_handlers, group_handlers, online_handlers
 from openmimc.gateway.link import TransportName
 from openmimc.gateway.sdk import recognise
 from openmimc.gateway.state import State
@@ -177,6 +178,7 @@ def _hand_over(session: Session, event: SendP2P | SendP2T, send: Callable[..., N
             payload=event.payload,
             biz_type=event.biz_type,
             is_store=event.is_store,
+            conversation=event.conversation,
             reply=reply,
         )
     except (DomainError, Unavailable) as exc:
@@ -190,8 +192,7 @@ def on_bad_message(session: Session, event: BadMessage) -> None:
 
 def on_sequence_ack(session: Session, event: SequenceAck) -> None:
     """Move the device's cursor."""
-    if session.binding is not None:
-        session.binding.feed.acknowledge(event.sequence)
+    session.acknowledge(event.sequence)
 
 
 def on_pull(session: Session, event: Pull) -> None:
@@ -220,5 +221,8 @@ TRANSITIONS: Mapping[tuple[State, type], Callable[[Session, Any], None]] = {
     (State.BOUND, BadMessage): on_bad_message,
     (State.BOUND, SequenceAck): on_sequence_ack,
     (State.BOUND, Pull): on_pull,
+    **online_handlers.TRANSITIONS,
+    **call_handlers.TRANSITIONS,
+    **group_handlers.TRANSITIONS,
 }
 """What is done with a packet in a state; any other pair is ignored (protocol reference, 5.1)."""

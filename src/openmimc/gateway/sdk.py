@@ -27,6 +27,12 @@ class Sdk(StrEnum):
     OTHER = "other"
 
 
+KNOW_OVERFLOW = frozenset({Sdk.WEBJS, Sdk.JAVA, Sdk.CPP, Sdk.PYTHON})
+"""Those that ask the app what to do when too many messages wait. Go acknowledges unasked, and so loses them; C#
+does not react. Of WebJS only 1.0.3 belongs here, see ``overflow.Probe``. Source: protocol reference, 6.6.
+"""
+
+
 def recognise(conn: Conn) -> Sdk:
     """Name the SDK that sent this packet."""
     if conn.os == PYTHON_SDK_OS:

@@ -16,17 +16,29 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from openmimc.domain.delivery import Feed, ListLimits
+from openmimc.domain.delivery import Feed, ListLimits, Overflow
 from openmimc.errors import DomainError, RemoteProtocolError, Unavailable
 from openmimc.gateway import handlers
 from openmimc.gateway.link import Link, TransportName
-from openmimc.gateway.sdk import Sdk
+from openmimc.gateway.online_handlers import OnlineTraffic
+from openmimc.gateway.overflow import Probe
+from openmimc.gateway.sdk import KNOW_OVERFLOW, Sdk
 from openmimc.gateway.state import State
 from openmimc.model.app import App
-from openmimc.model.ids import Position
+from openmimc.model.ids import Position, Sequence
 from openmimc.model.message import Commit, Delivery, Message, Sender
+from openmimc.model.online import OnlineMessage, OnlineReceipt
 from openmimc.wire.connection import Connection, Framing, Identity, Role
-from openmimc.wire.events import BindResponse, Deliver, Event, Kick, PacketAck
+from openmimc.wire.events import (
+    BindResponse,
+    Deliver,
+    DeliverOnline,
+    DeliverOverflow,
+    Event,
+    Kick,
+    OnlineAck,
+    PacketAck,
+)
 
 if TYPE_CHECKING:
     from openmimc.gateway.gateway import Gateway
@@ -37,15 +49,28 @@ _DAY_MS = 86_400_000
 
 
 class Binding:
-    """What a session has while a user is bound to it."""
+    """What a session has while a user is bound to it.
 
-    __slots__ = ("feed", "key_generation", "package", "sender")
+    Attributes:
+        online: None until the device sends or is sent an online message.
+        probe: None until a WebJS client is told of an overflow.
+    """
+
+    __slots__ = ("feed", "key_generation", "online", "package", "probe", "sender")
 
     def __init__(self, sender: Sender, app: App) -> None:
         self.sender = sender
         self.package = app.package
         self.key_generation = app.key_generation
         self.feed: Feed
+        self.online: OnlineTraffic | None = None
+        self.probe: Probe | None = None
+
+    def online_traffic(self) -> OnlineTraffic:
+        """``online``, made if need be."""
+        if self.online is None:
+            self.online = OnlineTraffic()
+        return self.online
 
 
 class Session:
@@ -192,6 +217,7 @@ class Session:
             send_list=self._send_list,
             spawn=gateway.spawn,
             on_acknowledged=self._on_acknowledged,
+            overflow=self._overflow_of(app),
         )
         self.binding = binding
         self.conn.set_identity(
@@ -246,6 +272,63 @@ class Session:
         self.gateway.stats.messages_out += len(packets)
         self.send(Deliver(max(message.sequence for message in messages), packets))
 
+    def _overflow_of(self, app: App) -> Overflow | None:
+        most = app.settings.offlineMsgMaxCount
+        return Overflow(most, self._send_overflow) if most and self.sdk in KNOW_OVERFLOW else None
+
+    def _send_overflow(self, first: Sequence, last: Sequence) -> None:
+        binding = self.binding
+        if binding is None:
+            raise AssertionError("a feed sends only while its user is bound")
+        if self.sdk is Sdk.WEBJS:
+            if binding.probe is None:
+                binding.probe = Probe()
+                self.send(DeliverOverflow(is_probe=True))
+            binding.probe.on_overflow_sent()
+        self.send(DeliverOverflow(first, last))
+
+    def acknowledge(self, sequence: int) -> None:
+        """The client says that it has everything up to ``sequence``."""
+        binding = self.binding
+        if binding is None:
+            return
+        probe = binding.probe
+        if probe is not None and probe.takes(sequence):
+            # At the first of these the client turns out to be an old one; after that this changes nothing.
+            binding.feed.renounce_overflow()
+        else:
+            binding.feed.acknowledge(sequence)
+
+    def offer_online(self, message: OnlineMessage) -> None:
+        """Send an online message, and remember whom the device may confirm it to."""
+        binding = self.binding
+        if binding is None:
+            return
+        binding.online_traffic().remember(message)
+        self.gateway.stats.messages_out += 1
+        sender = message.sender
+        self.send(
+            DeliverOnline(
+                packet_id=message.packet_id,
+                from_account=sender.account,
+                from_user_id=sender.user_id,
+                from_resource=sender.resource,
+                to_account=message.to_account,
+                to_user_id=message.to_user_id,
+                to_resource=message.to_resource,
+                payload=message.payload,
+                timestamp_ms=message.timestamp_ms,
+                biz_type=message.biz_type,
+            )
+        )
+
+    def offer_receipt(self, receipt: OnlineReceipt) -> None:
+        """Pass on what a receiver says of an online message of this device."""
+        if self.binding is not None:
+            self.send(
+                OnlineAck(receipt.packet_id, receipt.user_id, receipt.resource, receipt.code, receipt.text)
+            )
+
     def _on_acknowledged(self, position: Position) -> None:
         if self.binding is not None:
             self.gateway.hub.on_acknowledged(self.binding.sender.user_id, self, position)
@@ -253,7 +336,7 @@ class Session:
     # ------------------------------------------------------------------ messages on their way to the store
 
     def expect_commit(self, payload_bytes: int) -> None:
-        """Count a message that was handed to the store; too many of them make the client wait."""
+        """Count a message or request that has to wait for the store; too many of them make the client wait."""
         self._in_flight += 1
         self._in_flight_bytes += payload_bytes
         self.gateway.in_flight += 1
@@ -272,6 +355,17 @@ class Session:
         result: Commit | DomainError | Unavailable,
     ) -> None:
         """Acknowledge a message to the client that sent it, if it is still there."""
+        self.settle(payload_bytes)
+        if self.binding is not binding:
+            return  # Logged out or gone: nobody is waiting.
+        if isinstance(result, Commit):
+            message = result.message
+            self.send(PacketAck(packet_id, message.sequence, message.timestamp_ms, index=message.index))
+        else:
+            self.refuse(packet_id, result)
+
+    def settle(self, payload_bytes: int) -> None:
+        """Undo ``expect_commit``: what was counted there is dealt with."""
         self._in_flight -= 1
         self._in_flight_bytes -= payload_bytes
         self.gateway.in_flight -= 1
@@ -284,12 +378,6 @@ class Session:
             self._is_paused = False
             if self._backlog is None and self.state is not State.CLOSED:
                 self.link.resume_reading()
-        if self.binding is not binding:
-            return  # Logged out or gone: nobody is waiting.
-        if isinstance(result, Commit):
-            self.send(PacketAck(packet_id, result.message.sequence, result.message.timestamp_ms))
-        else:
-            self.refuse(packet_id, result)
 
     def refuse(self, packet_id: str, error: DomainError | Unavailable) -> None:
         """Tell the client that a message was not stored, and why."""

@@ -15,6 +15,8 @@ from openmimc.bus.local import LocalBus
 from openmimc.domain.apps import Apps
 from openmimc.domain.auth import Auth, TokenGrant
 from openmimc.domain.messages import Messages
+from openmimc.domain.online import OnlineMessages
+from openmimc.domain.rates import Rates
 from openmimc.domain.topics import Topics
 from openmimc.gateway import Gateway, GatewayLimits
 from openmimc.model.app import App
@@ -41,11 +43,13 @@ class RunningGateway:
         self.apps = Apps(self.store, self.clock)
         self.auth = Auth(self.apps, self.store, bytes(32), self.clock)
         self.topics = Topics(self.store, self.store)
-        self.messages = Messages(self.store, self.apps, bus, clock=self.clock)
+        rates = Rates(self.clock)
+        self.messages = Messages(self.store, self.apps, bus, clock=self.clock, rates=rates)
         self.gateway = Gateway(
             auth=self.auth,
             apps=self.apps,
             messages=self.messages,
+            online=OnlineMessages(self.store, self.apps, bus, rates, self.clock),
             store=self.store,
             bus=bus,
             clock=self.clock,

@@ -624,7 +624,7 @@ async def test_a_message_without_a_readable_body_is_refused_by_its_packet_id(
 
 
 @pytest.mark.parametrize("type_number", [4, 6, 7, 8, 9, 10, 11, 12])
-async def test_packets_of_kinds_that_are_not_for_clients_to_send_change_nothing(
+async def test_packets_without_a_body_and_packets_not_for_clients_to_send_change_nothing(
     server: RunningGateway, app: App, type_number: int
 ) -> None:
     alice = await server.login(app, "alice")

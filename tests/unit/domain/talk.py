@@ -7,12 +7,14 @@ from itertools import count
 from openmimc.domain.auth import Principal
 from openmimc.domain.blacklist import Blacklist
 from openmimc.domain.contacts import Contacts
+from openmimc.domain.groups import Groups
 from openmimc.domain.history import Excerpt, History, Selection
 from openmimc.domain.topics import Topics
 from openmimc.model.app import App, AppSettings
 from openmimc.model.ids import AppId, TopicId
 from openmimc.model.message import Message
-from tests.contract.drafts import append_one, p2p, p2t
+from tests.contract.drafts import append_one, p2p, p2t, uc
+from tests.fakes.bus import RecordingBus
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
 
@@ -33,6 +35,14 @@ def make_app(app_id: int = 1, settings: AppSettings | None = None) -> App:
     )
 
 
+class NobodyOnline:
+    """``domain.ports.GroupPresence`` of a server on which nobody is logged in."""
+
+    def count_online(self, group_id: TopicId) -> int:
+        """See ``GroupPresence.count_online``."""
+        return 0
+
+
 class Talk:
     """A store and the rules over it."""
 
@@ -42,6 +52,7 @@ class Talk:
         self.clock = FakeClock(START_MS)
         self.store = MemoryStore(self.clock)
         self.topics = Topics(self.store, self.store)
+        self.groups = Groups(self.store, self.store, RecordingBus(), NobodyOnline())
         self.history = History(self.store, self.store, self.store, self.clock)
         self.contacts = Contacts(self.store, self.store, self.clock)
         self.blacklist = Blacklist(self.store, self.store)
@@ -60,6 +71,19 @@ class Talk:
         caller = await self.user(owner)
         return (await self.topics.create(caller, name="tea", accounts=members)).topic_id
 
+    async def group(self, owner: str, *members: str) -> TopicId:
+        """Make an unlimited group; the others join it."""
+        group_id = (await self.groups.create(await self.user(owner), name="stadium")).group_id
+        for name in members:
+            await self.join(name, group_id)
+        return group_id
+
+    async def join(self, name: str, group_id: TopicId) -> None:
+        await self.groups.join(self.app.app_id, (await self.user(name)).account.user_id, group_id)
+
+    async def leave(self, name: str, group_id: TopicId) -> None:
+        await self.groups.leave(self.app.app_id, (await self.user(name)).account.user_id, group_id)
+
     async def say(self, sender: str, to: str, text: str = "hello", *, is_store: bool = True) -> Message:
         """Send a message to somebody."""
         account = (await self.user(sender)).account
@@ -70,6 +94,14 @@ class Talk:
         """Send a message to a topic."""
         account = (await self.user(sender)).account
         draft = p2t(account, topic_id, str(next(self._packet_ids)), payload=text.encode())
+        return (await append_one(self.store, draft)).message
+
+    async def call_out(
+        self, sender: str, group_id: TopicId, text: str = "hello stadium", *, is_store: bool = True
+    ) -> Message:
+        """Send a message to an unlimited group."""
+        account = (await self.user(sender)).account
+        draft = uc(account, group_id, str(next(self._packet_ids)), payload=text.encode(), is_store=is_store)
         return (await append_one(self.store, draft)).message
 
     async def read(self, caller: str, other: str, selection: Selection) -> Excerpt:

@@ -17,6 +17,7 @@ from openmimc.domain.delivery import (
     RETRY_READ_AFTER_MS,
     Feed,
     ListLimits,
+    Overflow,
 )
 from openmimc.errors import DomainError, Unavailable
 from openmimc.model.ids import AppId, Position, TopicId
@@ -44,6 +45,7 @@ class World:
         self.positions: dict[str, int] = {}
         self.last_pull_ms = -PULL_INTERVAL_MS
         self.feed: Feed | None = None
+        self.overflow: Overflow | None = None
 
     async def start(self) -> None:
         alice, bob = await self.store.ensure_accounts(APP, ("alice", "bob"))
@@ -71,6 +73,7 @@ class World:
             send_list=self.on_list,
             spawn=self.spawn,
             on_acknowledged=lambda position: None,
+            overflow=self.overflow,
         )
         self.feed.start()
 
@@ -167,41 +170,45 @@ ACTIONS = st.one_of(
 )
 
 
-async def play(actions: list[tuple[str, int]]) -> World:
+async def step(world: World, name: str, amount: int) -> None:
+    """Have one of ``ACTIONS`` happen."""
+    match name:
+        case "send" | "burst":
+            for _ in range(amount):
+                world.send(world.alice, "bob")
+        case "own":
+            for _ in range(amount):
+                world.send(world.bob, "alice")
+        case "to_oneself":
+            world.send(world.bob, "bob")
+        case "acknowledge":
+            world.acknowledge(amount)
+        case "acknowledge nonsense":
+            assert world.feed is not None
+            world.feed.acknowledge(amount)
+        case "pull":
+            world.pull()
+        case "time":
+            world.let_time_pass(amount)
+        case "turn":
+            for _ in range(amount):
+                await asyncio.sleep(0)
+        case "fail":
+            await world.settle()
+            world.store.fail_next(amount)
+        case "reconnect":
+            await world.settle()
+            world.store.fail_next(0)
+            await world.connect()
+
+
+async def play(actions: list[tuple[str, int]]) -> None:
     world = World()
     await world.start()
     for name, amount in actions:
-        match name:
-            case "send" | "burst":
-                for _ in range(amount):
-                    world.send(world.alice, "bob")
-            case "own":
-                for _ in range(amount):
-                    world.send(world.bob, "alice")
-            case "to_oneself":
-                world.send(world.bob, "bob")
-            case "acknowledge":
-                world.acknowledge(amount)
-            case "acknowledge nonsense":
-                assert world.feed is not None
-                world.feed.acknowledge(amount)
-            case "pull":
-                world.pull()
-            case "time":
-                world.let_time_pass(amount)
-            case "turn":
-                for _ in range(amount):
-                    await asyncio.sleep(0)
-            case "fail":
-                await world.settle()
-                world.store.fail_next(amount)
-            case "reconnect":
-                await world.settle()
-                world.store.fail_next(0)
-                await world.connect()
+        await step(world, name, amount)
     world.store.fail_next(0)
     await world.receive_everything()
-    return world
 
 
 @given(st.lists(ACTIONS, max_size=40))
@@ -229,6 +236,7 @@ def test_a_closed_feed_sends_nothing() -> None:
     async def scenario() -> None:
         world = World()
         await world.start()
+        await world.settle()
         assert world.feed is not None
         world.feed.close()
         world.send(world.alice, "bob")

@@ -173,8 +173,9 @@ async def test_ranges_that_are_empty_reversed_or_too_long_are_refused(
 
     with pytest.raises(refusal):
         await talk.read("alice", "bob", selection)
-    with pytest.raises(refusal):
-        await talk.history.read_p2t(alice, TopicId(1), account=None, selection=selection)
+    for read in (talk.history.read_p2t, talk.history.read_group):
+        with pytest.raises(refusal):
+            await read(alice, TopicId(1), account=None, selection=selection)
 
 
 @pytest.mark.parametrize(
@@ -333,3 +334,107 @@ async def test_nobody_reads_a_topic_in_anothers_name(talk: Talk) -> None:
 
     with pytest.raises(Forbidden):
         await talk.history.read_p2t(await talk.user("bob"), topic_id, account="alice", selection=EVER)
+
+
+# ------------------------------------------------------------------ unlimited groups
+
+
+async def test_members_read_what_was_said_in_their_group(talk: Talk) -> None:
+    """All of it, also from before they came, and whatever else is said elsewhere."""
+    group_id = await talk.group("alice", "bob")
+    elsewhere = await talk.group("alice", "bob")
+    topic_id = await talk.topic("alice", "bob")
+    await talk.call_out("alice", group_id, "1")
+    await talk.call_out("bob", group_id, "2")
+    await talk.call_out("bob", elsewhere, "elsewhere")
+    await talk.tell("bob", topic_id, "in a topic")
+    await talk.say("alice", "bob", "aside")
+    await talk.join("carol", group_id)
+    carol = await talk.user("carol")
+
+    for selection in (ALL_DAY, EVER, NEWEST):
+        for account in (None, "carol"):
+            excerpt = await talk.history.read_group(carol, group_id, account=account, selection=selection)
+            assert texts(excerpt) == ["1", "2"]
+
+
+async def test_what_was_said_in_groups_shows_nowhere_else(talk: Talk) -> None:
+    group_id = await talk.group("alice", "bob")
+    topic_id = await talk.topic("alice", "bob")
+    await talk.call_out("alice", group_id)
+    alice = await talk.user("alice")
+
+    of_topic = await talk.history.read_p2t(alice, topic_id, account=None, selection=EVER)
+
+    assert of_topic == await talk.read("alice", "bob", EVER) == Excerpt((), None)
+
+
+async def test_what_was_not_to_be_stored_does_not_show_in_a_group(talk: Talk) -> None:
+    group_id = await talk.group("alice")
+    await talk.call_out("alice", group_id, "secret", is_store=False)
+    await talk.call_out("alice", group_id, "open")
+
+    alice = await talk.user("alice")
+    excerpt = await talk.history.read_group(alice, group_id, account=None, selection=EVER)
+
+    assert texts(excerpt) == ["open"]
+
+
+async def test_what_is_past_its_time_does_not_show_in_a_group() -> None:
+    talk = Talk(AppSettings(msgStorageTime=2))
+    group_id = await talk.group("alice")
+    await talk.call_out("alice", group_id, "old")
+    talk.clock.advance(1)
+    await talk.call_out("alice", group_id, "younger")
+    talk.clock.advance(2 * DAY_MS)
+
+    alice = await talk.user("alice")
+    excerpt = await talk.history.read_group(alice, group_id, account=None, selection=EVER)
+
+    assert texts(excerpt) == ["younger"]
+
+
+async def test_a_groups_history_is_walked_page_by_page(talk: Talk) -> None:
+    group_id = await talk.group("alice")
+    sent = [await talk.call_out("alice", group_id, str(n)) for n in range(PAGE_ROWS + 1)]
+    alice = await talk.user("alice")
+
+    first = await talk.history.read_group(alice, group_id, account=None, selection=EVER)
+    assert first.next_sequence is not None
+    rest = BySequence(first.next_sequence, Sequence(2**63 - 1))
+    second = await talk.history.read_group(alice, group_id, account=None, selection=rest)
+
+    assert (*first.messages, *second.messages) == tuple(sent)
+    assert second.next_sequence is None
+
+
+async def test_who_is_not_in_a_group_now_reads_nothing_of_it(talk: Talk) -> None:
+    """Not even the owner who left."""
+    group_id = await talk.group("alice", "bob")
+    await talk.call_out("bob", group_id, "secret")
+    await talk.leave("alice", group_id)
+    await talk.leave("bob", group_id)
+
+    for name in ("alice", "bob", "eve"):
+        with pytest.raises(NotAMember):
+            await talk.history.read_group(await talk.user(name), group_id, account=None, selection=EVER)
+
+
+async def test_a_group_of_another_app_or_none_does_not_exist(talk: Talk) -> None:
+    group_id = await talk.group("alice")
+    gone = await talk.group("alice")
+    topic_id = await talk.topic("alice", "bob")
+    alice = await talk.user("alice")
+    await talk.groups.dismiss(alice, gone)
+    stranger = await talk.user("alice", talk.other_app)
+
+    for caller, asked in ((stranger, group_id), (alice, gone), (alice, topic_id), (alice, TopicId(99))):
+        with pytest.raises(NoSuchTopic):
+            await talk.history.read_group(caller, asked, account=None, selection=EVER)
+
+
+async def test_nobody_reads_a_group_in_anothers_name(talk: Talk) -> None:
+    group_id = await talk.group("alice", "bob")
+
+    with pytest.raises(Forbidden):
+        await talk.history.read_group(await talk.user("bob"), group_id, account="alice", selection=EVER)

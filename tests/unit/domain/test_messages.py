@@ -13,7 +13,9 @@ from openmimc.errors import (
     AccountBanned,
     BadRequest,
     DomainError,
+    ForeignApp,
     MissingField,
+    Muted,
     NoSuchTopic,
     NotAMember,
     RateLimited,
@@ -23,8 +25,9 @@ from openmimc.errors import (
 )
 from openmimc.model.app import App
 from openmimc.model.callback import CallbackKind, CallbackState, EventId
-from openmimc.model.ids import Position, TopicId, UserId
-from openmimc.model.message import Commit, Message, Sender
+from openmimc.model.ids import Position, Sequence, TopicId, UserId
+from openmimc.model.message import Commit, Kind, Message, Sender
+from tests.contract.drafts import ignore
 from tests.fakes.bus import RecordingBus
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
@@ -105,7 +108,57 @@ class World:
         }
         return await self.messages.push_p2t(self.app, **{**arguments, **fields})
 
-    def send(self, sender: Sender, to_account: str, packet_id: str) -> asyncio.Future[Outcome]:
+    async def group(self, owner: str, *members: str, app: App | None = None) -> TopicId:
+        """An unlimited group; of who comes and goes the bus does not hear."""
+        app = app or self.app
+        group = await self.store.create_group(
+            app.app_id, await self.user(owner, app), name="stadium", extra="", on_change=ignore
+        )
+        for member in members:
+            await self.store.join_group(group.group_id, await self.user(member, app), app.app_id, ignore)
+        return group.group_id
+
+    async def log(self, group_id: TopicId) -> list[Message]:
+        """What was said in an unlimited group."""
+        return list(
+            await self.store.read_group(
+                group_id, after=Sequence(0), not_before_ms=0, limit=1000, max_bytes=10_000_000
+            )
+        )
+
+    async def push_to_groups(self, *group_ids: TopicId, **fields: Any) -> Pushed:
+        arguments = {
+            "from_account": "alice",
+            "from_resource": "",
+            "group_ids": group_ids,
+            "payload": b"hello stadium",
+            "biz_type": None,
+            "is_store": True,
+        }
+        return await self.messages.push_group(self.app, **{**arguments, **fields})
+
+    def send_to_group(
+        self, sender: Sender, group_id: int, packet_id: str, **fields: Any
+    ) -> asyncio.Future[Outcome]:
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        arguments = {
+            "to_app_id": None,
+            "payload": b"from a socket",
+            "biz_type": None,
+            "is_store": True,
+        }
+        self.messages.send_group(
+            sender,
+            group_id=group_id,
+            packet_id=packet_id,
+            reply=outcome.set_result,
+            **{**arguments, **fields},
+        )
+        return outcome
+
+    def send(
+        self, sender: Sender, to_account: str, packet_id: str, *, conversation: bool = False
+    ) -> asyncio.Future[Outcome]:
         """Send from a socket."""
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.messages.send_p2p(
@@ -116,11 +169,14 @@ class World:
             payload=b"from a socket",
             biz_type=None,
             is_store=True,
+            conversation=conversation,
             reply=outcome.set_result,
         )
         return outcome
 
-    def send_to_topic(self, sender: Sender, topic_id: int, packet_id: str) -> asyncio.Future[Outcome]:
+    def send_to_topic(
+        self, sender: Sender, topic_id: int, packet_id: str, *, conversation: bool = False
+    ) -> asyncio.Future[Outcome]:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.messages.send_p2t(
             sender,
@@ -130,6 +186,7 @@ class World:
             payload=b"from a socket",
             biz_type=None,
             is_store=True,
+            conversation=conversation,
             reply=outcome.set_result,
         )
         return outcome
@@ -421,6 +478,226 @@ async def test_a_push_takes_as_many_topics_as_allowed_and_not_one_more(world: Wo
         await world.push_to_topics()
 
     assert len(pushed.packet_ids) == len(await world.inbox("bob")) == PUSH_MAX_TARGETS
+
+
+# ------------------------------------------------------------------ unlimited groups
+
+
+async def test_a_message_to_a_group_lies_in_its_log_alone_and_the_bus_hears_of_it(world: World) -> None:
+    """Though it is in nobody's inbox: who is there gets it from the bus. The sender gets no copy."""
+    await world.store.open_device(await world.user("alice"), "tablet")
+    group_id = await world.group("alice", "bob")
+    alice = await world.sender("alice")
+
+    outcome = await world.send_to_group(alice, group_id, "p-1", biz_type="NEWS", is_store=False)
+
+    assert isinstance(outcome, Commit)
+    message = outcome.message
+    assert (outcome.is_repeat, outcome.recipients) == (False, ())
+    assert (message.kind, message.topic_id, message.packet_id) == (Kind.GROUP, group_id, "p-1")
+    assert (message.sender, message.payload) == (alice, b"from a socket")
+    assert (message.biz_type, message.is_store, message.index) == ("NEWS", False, 0)
+    assert await world.log(group_id) == [message]
+    assert world.bus.published == [outcome]
+    assert await world.inbox("alice") == await world.inbox("bob") == []
+
+
+async def test_a_repeated_message_to_a_group_is_told_to_its_sender_alone(world: World) -> None:
+    group_id = await world.group("alice", "bob")
+    alice = await world.sender("alice")
+    first = await world.send_to_group(alice, group_id, "p-1")
+
+    again = await world.send_to_group(alice, group_id, "p-1")
+
+    assert isinstance(first, Commit)
+    assert isinstance(again, Commit)
+    assert (again.is_repeat, again.message) == (True, first.message)
+    assert world.bus.published == [first]
+    assert len(await world.log(group_id)) == 1
+
+
+async def test_only_members_talk_in_a_group(world: World) -> None:
+    """Not even its owner, once they left."""
+    group_id = await world.group("alice", "bob")
+    await world.store.leave_group(group_id, await world.user("alice"), world.app.app_id, ignore)
+
+    for account in ("alice", "eve"):
+        assert isinstance(await world.send_to_group(await world.sender(account), group_id, "p-1"), NotAMember)
+    assert isinstance(await world.send_to_group(await world.sender("bob"), group_id, "p-1"), Commit)
+    assert len(world.bus.published) == 1
+
+
+async def test_who_is_muted_does_not_talk_until_the_time_is_over(world: World) -> None:
+    group_id = await world.group("alice", "bob")
+    bob = await world.sender("bob")
+    until_s = world.clock.now_ms() // 1000 + 60
+    await world.store.mute_group_member(group_id, bob.user_id, until_s)
+
+    while_muted = await world.send_to_group(bob, group_id, "p-1")
+    others = await world.send_to_group(await world.sender("alice"), group_id, "p-1")
+    world.clock.advance(61_000)
+    afterwards = await world.send_to_group(bob, group_id, "p-1")
+
+    assert isinstance(while_muted, Muted)
+    assert isinstance(others, Commit)
+    assert isinstance(afterwards, Commit)
+
+
+async def test_a_group_of_another_app_a_topic_and_nothing_are_no_groups(world: World) -> None:
+    alice = await world.sender("alice")
+    foreign = await world.group("alice", app=world.other)
+    topic_id = await world.topic("alice")
+
+    for group_id in (foreign, topic_id, TopicId(999), TopicId(2**63 - 1)):
+        assert isinstance(await world.send_to_group(alice, group_id, "p-1"), NoSuchTopic)
+    assert world.bus.published == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"group_id": 0}, BadRequest),
+        ({"group_id": -1}, BadRequest),
+        ({"group_id": 2**63}, BadRequest),
+        ({"to_app_id": 1}, ForeignApp),
+        ({"payload": bytes(65_537)}, TooBig),
+    ],
+)
+async def test_a_message_to_a_group_that_is_not_as_it_should_be_is_refused_at_once(
+    world: World, fields: dict[str, Any], error: type[DomainError]
+) -> None:
+    group_id = await world.group("alice")
+    alice = await world.sender("alice")
+
+    with pytest.raises(error):
+        world.send_to_group(alice, **{"group_id": group_id, "packet_id": "p-1", **fields})
+
+    assert await world.log(group_id) == []
+
+
+async def test_groups_have_a_rate_of_their_own(world: World) -> None:
+    """One for the whole app, whatever group and whoever sends, pushes included."""
+    await world.set(p2pMaxQps=1, p2tMaxQps=1, ucMaxQps=3)
+    tea, cake = await world.group("alice", "bob"), await world.group("bob")
+    alice, bob = await world.sender("alice"), await world.sender("bob")
+
+    await world.push("bob")
+    outcomes = [await world.send_to_group(alice, tea, "p-1")]
+    await world.push_to_groups(tea)
+    outcomes.append(await world.send_to_group(bob, cake, "p-1"))
+    with pytest.raises(RateLimited):
+        world.send_to_group(alice, tea, "p-2")
+    with pytest.raises(RateLimited):
+        await world.push_to_groups(cake)
+    world.clock.advance(1000)
+    outcomes.append(await world.send_to_group(alice, tea, "p-2"))
+
+    assert all(isinstance(outcome, Commit) for outcome in outcomes)
+    assert len(await world.log(tea)) == 3
+
+
+async def test_groups_cause_no_callbacks(world: World) -> None:
+    await world.set(instant_callback_url=CALLBACK_URL, offline_callback_url=CALLBACK_URL, callbackOnPush="true")
+    group_id = await world.group("alice", "bob")
+
+    await world.send_to_group(await world.sender("alice"), group_id, "p-1")
+    await world.push_to_groups(group_id)
+
+    assert len(await world.log(group_id)) == 2
+    assert await world.callback_kinds() == []
+    assert world.webhooks.wakes == 0
+
+
+async def test_blacklists_do_not_apply_to_groups(world: World) -> None:
+    group_id = await world.group("alice", "bob")
+    alice = await world.sender("alice")
+    await world.store.block(await world.user("bob"), alice.user_id)
+
+    assert isinstance(await world.send_to_group(alice, group_id, "p-1"), Commit)
+
+
+async def test_a_push_to_groups_reaches_them_though_the_sender_is_in_none(world: World) -> None:
+    tea, cake = await world.group("bob", "carol"), await world.group("dave")
+
+    pushed = await world.push_to_groups(cake, tea, cake, payload=b"\0\xff", biz_type="NEWS", is_store=False)
+
+    (in_cake,), (in_tea,) = await world.log(cake), await world.log(tea)
+    assert pushed == Pushed((in_cake.packet_id, in_tea.packet_id))
+    assert [commit.message for commit in world.bus.published] == [in_cake, in_tea]
+    for message in (in_cake, in_tea):
+        assert message.sender == Sender(
+            world.app.app_id, await world.user("alice"), "alice", DEFAULT_PUSH_RESOURCE
+        )
+        assert (message.payload, message.biz_type, message.is_store) == (b"\0\xff", "NEWS", False)
+    assert await world.inbox("bob") == await world.inbox("alice") == []
+
+
+async def test_one_unknown_group_among_many_and_nothing_is_sent_to_any(world: World) -> None:
+    group_id, topic_id = await world.group("bob"), await world.topic("bob")
+    foreign = await world.group("bob", app=world.other)
+
+    for wrong in (TopicId(999), topic_id, foreign):
+        with pytest.raises(NoSuchTopic):
+            await world.push_to_groups(group_id, wrong)
+    with pytest.raises(NoSuchTopic):
+        await world.push_to_topics(topic_id, group_id)
+
+    assert await world.log(group_id) == []
+    assert world.bus.published == []
+
+
+async def test_a_push_takes_as_many_groups_as_allowed_and_not_one_more(world: World) -> None:
+    group_ids = [await world.group("bob") for _ in range(PUSH_MAX_TARGETS + 1)]
+
+    pushed = await world.push_to_groups(*group_ids[:-1])
+    with pytest.raises(TooBig):
+        await world.push_to_groups(*group_ids)
+    with pytest.raises(MissingField):
+        await world.push_to_groups()
+
+    assert len(pushed.packet_ids) == len(world.bus.published) == PUSH_MAX_TARGETS
+    assert await world.log(group_ids[-1]) == []
+
+
+async def test_nothing_is_pushed_to_groups_in_the_name_of_a_banned_user(world: World) -> None:
+    group_id = await world.group("bob")
+    await world.store.change_account(await world.user("alice"), is_banned=True)
+
+    with pytest.raises(AccountBanned):
+        await world.push_to_groups(group_id)
+
+    assert await world.log(group_id) == []
+
+
+# ------------------------------------------------------------------ numbers in a conversation
+
+
+async def test_messages_that_ask_for_it_are_numbered_in_their_conversation(world: World) -> None:
+    """Two users have one, whoever of them writes; a topic has its own."""
+    alice, bob = await world.sender("alice"), await world.sender("bob")
+    topic_id = await world.topic("alice", "bob")
+
+    outcomes = [
+        await world.send(alice, "bob", "p-1", conversation=True),
+        await world.send(alice, "bob", "p-2"),
+        await world.send(bob, "alice", "p-1", conversation=True),
+        await world.send(alice, "carol", "p-3", conversation=True),
+        await world.send_to_topic(bob, topic_id, "p-2", conversation=True),
+        await world.send_to_topic(alice, topic_id, "p-4"),
+        await world.send_to_topic(alice, topic_id, "p-5", conversation=True),
+        await world.send(alice, "bob", "p-1", conversation=True),
+    ]
+
+    commits = [outcome for outcome in outcomes if isinstance(outcome, Commit)]
+    assert [commit.message.index for commit in commits] == [1, 0, 2, 1, 1, 0, 2, 1]
+    assert commits[-1].is_repeat
+
+
+async def test_pushes_are_not_numbered(world: World) -> None:
+    await world.push("bob")
+
+    (message,) = await world.inbox("bob")
+    assert message.index == 0
 
 
 # ------------------------------------------------------------------ order
