@@ -12,6 +12,7 @@ from openmimc.domain.auth import Auth
 from openmimc.domain.blacklist import Blacklist
 from openmimc.domain.callbacks import Callbacks
 from openmimc.domain.contacts import Contacts
+from openmimc.domain.groups import Groups
 from openmimc.domain.history import History
 from openmimc.domain.messages import Messages
 from openmimc.domain.topics import Topics
@@ -20,6 +21,7 @@ from openmimc.rest.callbacks import callback_pages
 from openmimc.rest.contacts import contact_pages
 from openmimc.rest.cors import AnyOrigin
 from openmimc.rest.errors import exception_handlers
+from openmimc.rest.groups import group_pages
 from openmimc.rest.health import health_pages
 from openmimc.rest.history import history_pages
 from openmimc.rest.openapi import openapi_pages
@@ -36,6 +38,7 @@ def build_api(
     auth: Auth,
     apps: Apps,
     topics: Topics,
+    groups: Groups,
     messages: Messages,
     history: History,
     contacts: Contacts,
@@ -52,6 +55,7 @@ def build_api(
         auth: Decides who a caller is.
         apps: All apps.
         topics: The rules of ordinary groups.
+        groups: The rules of unlimited ones.
         messages: Sends what is pushed.
         history: What was said.
         contacts: With whom users talked last.
@@ -67,6 +71,7 @@ def build_api(
             token_page(auth, fe_domain),
             *push_pages(auth, messages),
             *topic_pages(auth, topics),
+            *group_pages(auth, groups),
             *history_pages(auth, history),
             *contact_pages(auth, contacts),
             *blacklist_pages(auth, blacklist),

@@ -18,6 +18,7 @@ ALLOWED_HEADERS = (
     "content-type",
     "token",
     "topicId",
+    "startUuid",
     "appKey",
     "appSecret",
     "appAccount",

@@ -69,11 +69,14 @@ class Query(Struct, frozen=True):
 
     Attributes:
         example: Also says what it may look like.
+        or_header: It may stand in a header of this name instead; then neither place alone is required.
+        is_required: Whether it may be absent altogether.
     """
 
     name: str
     text: str
     example: str
+    or_header: bool = False
     is_required: bool = True
 
 
@@ -112,7 +115,7 @@ class Call(Struct, frozen=True):
         found = {*self.caller.errors, *self.errors}
         if self.body is not None:
             found |= {BadRequest, TooBig}
-        if self.required:
+        if self.required or any(query.is_required for query in self.query):
             found |= {MissingField}
         return tuple(sorted(found, key=lambda error: (error.code, error.__name__)))
 

@@ -1,21 +1,24 @@
-"""``/api/msg/p2p`` and ``/api/msg/p2t``: what was said between two users, and in a topic.
+"""``/api/msg/p2p``, ``/p2t`` and ``/p2u``: what was said between two users, in a topic, in an unlimited group.
 
-Both paths have the same four calls; ``query`` and ``queryOnTime`` are one. An answer that does not hold all
+All three have the same four calls; ``query`` and ``queryOnTime`` are one. An answer that does not hold all
 that was asked for says so: ``hasMore``, and ``nextSequence`` to go on with. Accounts in bodies may be numbers,
 since the manual's command lines have no quotes around them.
 
-Source: protocol reference, 9.4; operation manual, "Message Roaming".
+Source: protocol reference, 9.4; operation manual, "Message Roaming". Of unlimited groups only the paths are
+known; the rest is as for topics.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Awaitable
+from typing import Protocol
 
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
-from openmimc.domain.auth import Auth
+from openmimc.domain.auth import Auth, Principal
 from openmimc.domain.history import ByCount, BySequence, ByTime, Excerpt, History, Selection
 from openmimc.errors import Forbidden, NoSuchTopic, NotAMember
 from openmimc.model.ids import AppId, Sequence, TopicId
@@ -27,6 +30,7 @@ from openmimc.rest.requests import ApiRequest, Id, parse_number, parse_topic_id,
 
 P2P = "/api/msg/p2p"
 P2T = "/api/msg/p2t"
+P2U = "/api/msg/p2u"
 
 PAGE = "History"
 TWO = {"appId": "2882303761517620813", "fromAccount": "bob", "toAccount": "alice"}
@@ -134,21 +138,21 @@ class P2PBySequence(BySequenceRequest, frozen=True, kw_only=True, rename="camel"
 
 
 class P2TByTime(ByTimeRequest, frozen=True, kw_only=True, rename="camel"):
-    """Messages of a topic in a period of time. ``account``: if given, the caller's."""
+    """Messages of a topic or unlimited group in a period of time. ``account``: if given, the caller's."""
 
     account: Id | None = None
     topic_id: Id | None = None
 
 
 class P2TByCount(ByCountRequest, frozen=True, kw_only=True, rename="camel"):
-    """The newest messages of a topic. ``account``: if given, the caller's."""
+    """The newest messages of a topic or unlimited group. ``account``: if given, the caller's."""
 
     account: Id | None = None
     topic_id: Id | None = None
 
 
 class P2TBySequence(BySequenceRequest, frozen=True, kw_only=True, rename="camel"):
-    """Messages of a topic in a range of sequences. ``account``: if given, the caller's."""
+    """Messages of a topic or unlimited group in a range of sequences. ``account``: if given, the caller's."""
 
     account: Id | None = None
     topic_id: Id | None = None
@@ -172,7 +176,7 @@ class P2PMessage(Struct, frozen=True, rename="camel"):
 
 
 class P2TMessage(Struct, frozen=True, rename="camel"):
-    """A message to a topic.
+    """A message to a topic or unlimited group.
 
     Attributes:
         payload: Base64.
@@ -210,7 +214,7 @@ class P2PHistory(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class P2THistory(Struct, frozen=True, rename="camel", kw_only=True):
-    """Messages of a topic, in ascending sequence.
+    """Messages of a topic or unlimited group, in ascending sequence.
 
     Attributes:
         row: How many messages there are in this answer.
@@ -262,7 +266,7 @@ def p2p_history(app_id: AppId, accounts: tuple[str, str], excerpt: Excerpt, *, d
 
 
 def p2t_history(app_id: AppId, topic_id: TopicId, excerpt: Excerpt, *, dated: bool) -> P2THistory:
-    """Spell messages of a topic; arguments as ``p2p_history``."""
+    """Spell messages of a topic or unlimited group; arguments as ``p2p_history``."""
     messages = [
         P2TMessage(
             sequence=str(message.sequence),
@@ -303,17 +307,6 @@ def history_pages(auth: Auth, history: History) -> list[HTTPRouteHandler]:
         )
         dated = not isinstance(asked, P2PByTime)
         return success(p2p_history(caller.app.app_id, (from_account, to_account), excerpt, dated=dated))
-
-    async def read_p2t(
-        request: ApiRequest, asked: P2TByTime | P2TByCount | P2TBySequence
-    ) -> Answer[P2THistory]:
-        selection = asked.selection()
-        topic_id = parse_topic_id(require("topicId", asked.topic_id))
-        account = None if asked.account in (None, "") else str(asked.account)
-        caller = await callers.identify(request, asked.app_id)
-        excerpt = await history.read_p2t(caller, topic_id, account=account, selection=selection)
-        dated = not isinstance(asked, P2TByTime)
-        return success(p2t_history(caller.app.app_id, topic_id, excerpt, dated=dated))
 
     @documented(
         PAGE,
@@ -360,9 +353,36 @@ def history_pages(auth: Auth, history: History) -> list[HTTPRouteHandler]:
     async def p2p_by_sequence(request: ApiRequest) -> Answer[P2PHistory]:
         return await read_p2p(request, await read_json(request, P2PBySequence))
 
+    return [
+        *(p2p_by_time, p2p_by_count, p2p_by_sequence),
+        *_pages_of_many(callers, P2T, "a topic", history.read_p2t),
+        *_pages_of_many(callers, P2U, "an unlimited group", history.read_group),
+    ]
+
+
+class _Read(Protocol):
+    """How ``History`` reads a conversation of many."""
+
+    def __call__(
+        self, caller: Principal, topic_id: TopicId, /, *, account: str | None, selection: Selection
+    ) -> Awaitable[Excerpt]: ...
+
+
+def _pages_of_many(callers: Callers, path: str, place: str, read: _Read) -> list[HTTPRouteHandler]:
+    """The pages of a kind of conversations of many, below ``path``; ``place`` is what one is called."""
+
+    async def answer(request: ApiRequest, asked: P2TByTime | P2TByCount | P2TBySequence) -> Answer[P2THistory]:
+        selection = asked.selection()
+        topic_id = parse_topic_id(require("topicId", asked.topic_id))
+        account = None if asked.account in (None, "") else str(asked.account)
+        caller = await callers.identify(request, asked.app_id)
+        excerpt = await read(caller, topic_id, account=account, selection=selection)
+        dated = not isinstance(asked, P2TByTime)
+        return success(p2t_history(caller.app.app_id, topic_id, excerpt, dated=dated))
+
     @documented(
         PAGE,
-        "What was said in a topic in a period of time",
+        f"What was said in {place} in a period of time",
         text="For present members.",
         caller=Caller.USER,
         body=P2TByTime,
@@ -371,13 +391,13 @@ def history_pages(auth: Auth, history: History) -> list[HTTPRouteHandler]:
         data_example=TOPIC_ANSWER,
         errors=(Forbidden, NoSuchTopic, NotAMember),
     )
-    @post([f"{P2T}/query", f"{P2T}/queryOnTime"], status_code=200)
-    async def p2t_by_time(request: ApiRequest) -> Answer[P2THistory]:
-        return await read_p2t(request, await read_json(request, P2TByTime))
+    @post([f"{path}/query", f"{path}/queryOnTime"], status_code=200)
+    async def by_time(request: ApiRequest) -> Answer[P2THistory]:
+        return await answer(request, await read_json(request, P2TByTime))
 
     @documented(
         PAGE,
-        "The newest messages of a topic",
+        f"The newest messages of {place}",
         text="For present members.",
         caller=Caller.USER,
         body=P2TByCount,
@@ -386,13 +406,13 @@ def history_pages(auth: Auth, history: History) -> list[HTTPRouteHandler]:
         data_example={**TOPIC_ANSWER, "timestamp": 1766003600123},
         errors=(Forbidden, NoSuchTopic, NotAMember),
     )
-    @post(f"{P2T}/queryOnCount", status_code=200)
-    async def p2t_by_count(request: ApiRequest) -> Answer[P2THistory]:
-        return await read_p2t(request, await read_json(request, P2TByCount))
+    @post(f"{path}/queryOnCount", status_code=200)
+    async def by_count(request: ApiRequest) -> Answer[P2THistory]:
+        return await answer(request, await read_json(request, P2TByCount))
 
     @documented(
         PAGE,
-        "Messages of a topic in a range of sequences",
+        f"Messages of {place} in a range of sequences",
         text="For present members.",
         caller=Caller.USER,
         body=P2TBySequence,
@@ -401,11 +421,11 @@ def history_pages(auth: Auth, history: History) -> list[HTTPRouteHandler]:
         data_example={**TOPIC_ANSWER, "timestamp": 1766003600123},
         errors=(Forbidden, NoSuchTopic, NotAMember),
     )
-    @post(f"{P2T}/queryOnSequence", status_code=200)
-    async def p2t_by_sequence(request: ApiRequest) -> Answer[P2THistory]:
-        return await read_p2t(request, await read_json(request, P2TBySequence))
+    @post(f"{path}/queryOnSequence", status_code=200)
+    async def by_sequence(request: ApiRequest) -> Answer[P2THistory]:
+        return await answer(request, await read_json(request, P2TBySequence))
 
-    return [p2p_by_time, p2p_by_count, p2p_by_sequence, p2t_by_time, p2t_by_count, p2t_by_sequence]
+    return [by_time, by_count, by_sequence]
 
 
 def _number(field: str, value: Id | None) -> int:

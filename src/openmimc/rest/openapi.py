@@ -221,14 +221,16 @@ def parameters(route: Route) -> Iterator[Json]:
             "example": example,
         }
     for query in route.call.query:
-        yield {
-            "name": query.name,
-            "in": "query",
-            "required": query.is_required,
-            "description": query.text,
-            "schema": {"type": "string"},
-            "example": query.example,
-        }
+        places = ("header", "query") if query.or_header else ("query",)
+        for place in places:
+            yield {
+                "name": query.name,
+                "in": place,
+                "required": query.is_required and not query.or_header,
+                "description": query.text,
+                "schema": {"type": "string"},
+                "example": query.example,
+            }
     if any("appAccount" in headers for headers in route.call.caller.headers):
         yield ENCODING_HEADER
 

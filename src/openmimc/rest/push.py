@@ -93,6 +93,18 @@ class PushP2TMoreRequest(PushRequest, frozen=True, rename="camel"):
     topic_ids: list[Id] | None = None
 
 
+class PushP2URequest(PushRequest, frozen=True, rename="camel"):
+    """A message to one unlimited group."""
+
+    topic_id: Id | None = None
+
+
+class PushP2UMoreRequest(PushRequest, frozen=True, rename="camel"):
+    """A message to many unlimited groups."""
+
+    topic_ids: list[Id] | None = None
+
+
 class PushData(Struct, frozen=True, rename="camel"):
     """What a push to one came to."""
 
@@ -178,6 +190,17 @@ def push_pages(auth: Auth, messages: Messages) -> list[HTTPRouteHandler]:
             is_store=parse_is_store(asked.is_store),
         )
 
+    async def send_p2u(app: App, asked: PushRequest, group_ids: list[Id]) -> Pushed:
+        return await messages.push_group(
+            app,
+            from_account=require("fromAccount", asked.from_account),
+            from_resource=asked.from_resource or "",
+            group_ids=[parse_topic_id(group_id) for group_id in group_ids],
+            payload=parse_payload(require("msg", asked.msg), asked.msg_type or ""),
+            biz_type=asked.biz_type,
+            is_store=parse_is_store(asked.is_store),
+        )
+
     @documented(
         PAGE,
         "Send a message to an account",
@@ -248,7 +271,42 @@ def push_pages(auth: Auth, messages: Messages) -> list[HTTPRouteHandler]:
         app = await authenticate(asked)
         return success(_more_data(await send_p2t(app, asked, asked.topic_ids or [])))
 
-    return [push_p2p, push_p2p_more, push_p2t, push_p2t_more]
+    @documented(
+        PAGE,
+        "Send a message to an unlimited group",
+        text="The sender need not be a member.",
+        caller=Caller.APP_IN_BODY,
+        body=PushP2URequest,
+        required=(*REQUIRED, "topicId"),
+        body_example={**EXAMPLE, "topicId": "8103265498034170"},
+        data_example={"packetId": "h2Jv0aQe7Kc-7"},
+        errors=(*ERRORS, NoSuchTopic),
+    )
+    @post("/api/push/p2u", status_code=200)
+    async def push_p2u(request: ApiRequest) -> Answer[PushData]:
+        asked = await read_json(request, PushP2URequest)
+        app = await authenticate(asked)
+        pushed = await send_p2u(app, asked, [require("topicId", asked.topic_id)])
+        return success(PushData(pushed.packet_ids[0]))
+
+    @documented(
+        PAGE,
+        "Send a message to many unlimited groups",
+        text="At most 500, in one transaction: all get it, or none.",
+        caller=Caller.APP_IN_BODY,
+        body=PushP2UMoreRequest,
+        required=(*REQUIRED, "topicIds"),
+        body_example={**EXAMPLE, "topicIds": ["8103265498034170", "5640993217704321"]},
+        data_example={"packetIds": ["h2Jv0aQe7Kc-8", "h2Jv0aQe7Kc-9"]},
+        errors=(*ERRORS, NoSuchTopic),
+    )
+    @post("/api/push/p2u/more", status_code=200)
+    async def push_p2u_more(request: ApiRequest) -> Answer[PushMoreData]:
+        asked = await read_json(request, PushP2UMoreRequest)
+        app = await authenticate(asked)
+        return success(_more_data(await send_p2u(app, asked, asked.topic_ids or [])))
+
+    return [push_p2p, push_p2p_more, push_p2t, push_p2t_more, push_p2u, push_p2u_more]
 
 
 def _more_data(pushed: Pushed) -> PushMoreData:

@@ -5,6 +5,8 @@ Bodies are JSON even when the content type says otherwise: ``curl -d`` and sever
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -107,6 +109,44 @@ def query_value(request: ApiRequest, key: str) -> str:
     if len(values) > 1:
         raise BadRequest(f"{key} is given more than once")
     return values[0] if values else ""
+
+
+def header_or_query(request: ApiRequest, name: str) -> str:
+    """What a header or, in its place, the query string says under one name; "" when neither does.
+
+    Raises:
+        BadRequest: They contradict each other, or the query is malformed; see ``query_value``.
+    """
+    in_header, in_query = header_text(request, name), query_value(request, name)
+    if in_header and in_query and in_header != in_query:
+        raise BadRequest(f"the header {name} and the query contradict each other")
+    return in_header or in_query
+
+
+async def while_connected(request: ApiRequest, work: Coroutine[Any, Any, T]) -> T:
+    """Do what may take long, only for as long as the client waits for it.
+
+    What is left of the request's body is passed over.
+
+    Raises:
+        ClientGone: The client hung up; the work was cancelled.
+    """
+    tasks = asyncio.create_task(work), asyncio.create_task(_hang_up_of(request))
+    working, _ = tasks
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientGone
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hang_up_of(request: ApiRequest) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def split_accounts(accounts: str | list[str] | None) -> list[str]:

@@ -28,6 +28,7 @@ CHOSEN_BY_THE_SERVER = {
     "appPackage",
     "miUserId",
     "miUserSecurityKey",
+    "ownerId",
     "ownerUuid",
     "packetId",
     "sequence",

@@ -1,6 +1,7 @@
 """Nobody gets at what is not theirs, at any endpoint, however they spell the request.
 
-In the app under attack alice and bob talk, in private and in a topic, and alice blocks mallory. Two others try
+In the app under attack alice and bob talk, in private, in a topic and in an unlimited group, and alice blocks
+mallory. Two others try
 every call: eve, who has an account in the same app, and the other app, with a user of its own named alice and
 with its own server. What they read holds nothing of the conversation, and what alice and bob see stays as it
 was.
@@ -19,18 +20,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openmimc.domain.history import MAX_PERIOD_MS
+from openmimc.rest import groups
 from tests.integration.rest.server import HttpServer
-from tests.unit.rest.talk import account_of, say, tell
+from tests.unit.rest.talk import account_of, call_out, say, tell
 from tests.unit.rest.world import NOW_MS, World
 
 SECRET = b"the secret recipe"
 TOPIC_NAME = "secret tea"
+GROUP_NAME = "stadium"
 
 PERIOD = {"utcFromTime": NOW_MS, "utcToTime": NOW_MS + MAX_PERIOD_MS}
 NEWEST = {"utcToTime": NOW_MS + MAX_PERIOD_MS, "count": 100}
 SEQUENCES = {"startSeq": "0", "stopSeq": str(2**62)}
 OF_TWO = {"appId": "{app}", "fromAccount": "alice", "toAccount": "bob"}
 OF_TOPIC = {"appId": "{app}", "account": "alice", "topicId": "{topic}"}
+OF_GROUP = {"appId": "{app}", "account": "alice", "topicId": "{group}"}
 FROM_ALICE = {
     "appId": "{app}",
     "appKey": "{key}",
@@ -42,7 +46,7 @@ FROM_ALICE = {
 
 
 class Call(Struct, frozen=True):
-    """One call at what is alice's. ``{app}`` and ``{topic}`` stand for the ids under attack.
+    """One call at what is alice's. ``{app}``, ``{topic}`` and ``{group}`` stand for the ids under attack.
 
     Attributes:
         of_caller: It is about the caller alone, so that everybody may make it for themselves.
@@ -63,6 +67,10 @@ CALLS = [
     Call("POST", "/api/msg/p2t/queryOnTime", OF_TOPIC | PERIOD),
     Call("POST", "/api/msg/p2t/queryOnCount", OF_TOPIC | NEWEST),
     Call("POST", "/api/msg/p2t/queryOnSequence", OF_TOPIC | SEQUENCES),
+    Call("POST", "/api/msg/p2u/query", OF_GROUP | PERIOD),
+    Call("POST", "/api/msg/p2u/queryOnTime", OF_GROUP | PERIOD),
+    Call("POST", "/api/msg/p2u/queryOnCount", OF_GROUP | NEWEST),
+    Call("POST", "/api/msg/p2u/queryOnSequence", OF_GROUP | SEQUENCES),
     Call("GET", "/api/contact", of_caller=True),
     Call("DELETE", "/api/contact/p2p/session?member=bob", of_caller=True),
     Call("DELETE", "/api/contact/p2t/session?topicId={topic}", of_caller=True),
@@ -77,10 +85,19 @@ CALLS = [
     Call("DELETE", "/api/topic/{app}/{topic}/accounts?accounts=bob"),
     Call("PUT", "/api/topic/{app}/{topic}", {"ownerAccount": "bob", "topicName": "x"}),
     Call("DELETE", "/api/topic/{app}/{topic}"),
+    Call("POST", "/api/uctopic", {"topicName": "x"}, of_caller=True),
+    Call("GET", "/api/uctopic/topics", of_caller=True),
+    Call("GET", "/api/uctopic?topicId={group}"),
+    Call("GET", "/api/uctopic/userlist?topicId={group}"),
+    Call("GET", "/api/uctopic/onlineinfo?topicId={group}"),
+    Call("POST", "/api/uctopic/forbid", {"topicId": "{group}", "account": "bob", "forbidUntil": 2**33}),
+    Call("DELETE", "/api/uctopic?topicId={group}"),
     Call("POST", "/api/push/p2p", FROM_ALICE | {"toAccount": "bob"}),
     Call("POST", "/api/push/p2p/more", FROM_ALICE | {"toAccounts": ["bob", "carol"]}),
     Call("POST", "/api/push/p2t", FROM_ALICE | {"topicId": "{topic}"}),
     Call("POST", "/api/push/p2t/more", FROM_ALICE | {"topicIds": ["{topic}"]}),
+    Call("POST", "/api/push/p2u", FROM_ALICE | {"topicId": "{group}"}),
+    Call("POST", "/api/push/p2u/more", FROM_ALICE | {"topicIds": ["{group}"]}),
     Call("GET", "/api/callback/{app}?state=dead"),
     Call("GET", "/api/callback/{app}?state=waiting"),
     Call("POST", "/api/callback/{app}/replay", {"all": True}),
@@ -98,7 +115,9 @@ OPEN = {("POST", "/api/account/token"), ("GET", "/gslb")}
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    # Strangers are in no group, so the list of theirs would be held back each time.
+    monkeypatch.setattr(groups, "HOLD_S", 0.005)
     async with HttpServer(tmp_path, http="httptools") as server:
         yield await Scene(server).open()
 
@@ -107,6 +126,7 @@ class Scene:
     """A server on which alice and bob talk."""
 
     topic_id: str
+    group_id: str
     secrets: list[str]
 
     def __init__(self, server: HttpServer) -> None:
@@ -120,6 +140,8 @@ class Scene:
             {"offline_callback_url": "http://127.0.0.1:9/", "callback_secret": "0123456789abcdef"},
         )
         self.topic_id = await self._create_topic()
+        self.group_id = await self.world.create_group("alice", "bob")
+        called = await call_out(self.world, "alice", self.group_id, SECRET)
         said = await say(self.world, "alice", "bob", SECRET)
         told = await tell(self.world, "bob", self.topic_id, SECRET)
         await say(self.world, "bob", "alice", SECRET)
@@ -133,10 +155,12 @@ class Scene:
             SECRET.decode(),
             encoded,
             TOPIC_NAME,
+            GROUP_NAME,
             alice,
             bob,
             str(said.sequence),
             str(told.sequence),
+            str(called.sequence),
         ]
         return self
 
@@ -165,7 +189,10 @@ class Scene:
         return answer.json
 
     def _fill(self, text: str) -> str:
-        return text.replace("{app}", str(self.world.app.app_id)).replace("{topic}", self.topic_id)
+        ids = {"{app}": str(self.world.app.app_id), "{topic}": self.topic_id, "{group}": self.group_id}
+        for name, value in ids.items():
+            text = text.replace(name, value)
+        return text
 
     async def strangers(self) -> dict[str, dict[str, str]]:
         """The headers of those who have no business here."""

@@ -7,7 +7,7 @@ from itertools import count
 from openmimc.model.app import Account, App
 from openmimc.model.ids import TopicId
 from openmimc.model.message import Message
-from tests.contract.drafts import append_one, p2p, p2t
+from tests.contract.drafts import append_one, p2p, p2t, uc
 from tests.unit.rest.world import World
 
 _packet_ids = count(1)
@@ -38,4 +38,11 @@ async def tell(world: World, sender: str, topic_id: str, payload: bytes = b"hell
     """Send a message to a topic; returns it as stored."""
     account = await account_of(world, sender)
     draft = p2t(account, TopicId(int(topic_id)), f"tell-{next(_packet_ids)}", payload=payload)
+    return (await append_one(world.store, draft)).message
+
+
+async def call_out(world: World, sender: str, group_id: str, payload: bytes = b"hello stadium") -> Message:
+    """Send a message to an unlimited group; returns it as stored."""
+    account = await account_of(world, sender)
+    draft = uc(account, TopicId(int(group_id)), f"call-{next(_packet_ids)}", payload=payload)
     return (await append_one(world.store, draft)).message

@@ -11,12 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openmimc.domain.history import MAX_PERIOD_MS, PAGE_ROWS
+from openmimc.model.message import Message
 from tests.unit.rest.json_values import json_values
-from tests.unit.rest.talk import say, tell
+from tests.unit.rest.talk import call_out, say, tell
 from tests.unit.rest.world import NOW_MS, Json, World
 
 P2P_PATHS = [f"/api/msg/p2p/{name}" for name in ("query", "queryOnTime", "queryOnCount", "queryOnSequence")]
 P2T_PATHS = [path.replace("p2p", "p2t") for path in P2P_PATHS]
+P2U_PATHS = [path.replace("p2p", "p2u") for path in P2P_PATHS]
+PATHS = [*P2P_PATHS, *P2T_PATHS, *P2U_PATHS]
 FIELDS = {
     "query": {"utcFromTime": NOW_MS, "utcToTime": NOW_MS + MAX_PERIOD_MS},
     "queryOnTime": {"utcFromTime": NOW_MS, "utcToTime": NOW_MS + MAX_PERIOD_MS},
@@ -31,6 +34,16 @@ OF_TWO = {"fromAccount": "alice", "toAccount": "bob"}
 def selection(path: str) -> dict[str, int]:
     """The fields that say which messages are wanted."""
     return dict(FIELDS[path.rpartition("/")[2]])
+
+
+async def create(world: World, path: str) -> str:
+    """A topic, or an unlimited group where the path is about those, of alice and bob."""
+    return await (world.create_group if "p2u" in path else world.create_topic)("alice", "bob")
+
+
+async def speak(world: World, path: str, sender: str, topic_id: str, payload: bytes = b"hello all") -> Message:
+    """Send a message to what ``create`` made."""
+    return await (call_out if "p2u" in path else tell)(world, sender, topic_id, payload)
 
 
 def as_strings(body: Json) -> Json:
@@ -83,11 +96,12 @@ async def test_one_to_one_history_is_answered_as_in_the_manual(world: World, pat
     }
 
 
-@pytest.mark.parametrize("path", P2T_PATHS)
+@pytest.mark.parametrize("path", [*P2T_PATHS, *P2U_PATHS])
 async def test_a_topics_history_is_answered_as_in_the_manual(world: World, path: str) -> None:
+    """That of an unlimited group, too."""
     bob = await world.with_token("bob")
-    topic_id = await world.create_topic("alice", "bob")
-    sent = await tell(world, "alice", topic_id, b"tea?")
+    topic_id = await create(world, path)
+    sent = await speak(world, path, "alice", topic_id, b"tea?")
     app_id = str(world.app.app_id)
     body = {"appId": app_id, "account": "bob", "topicId": topic_id} | selection(path)
 
@@ -143,16 +157,16 @@ async def walk(world: World, path: str, headers: dict[str, str], body: Json) -> 
         body = body | {"stopSeq" if path.endswith("Count") else "startSeq": data["nextSequence"]}
 
 
-@pytest.mark.parametrize("path", [*P2P_PATHS, *P2T_PATHS])
+@pytest.mark.parametrize("path", PATHS)
 async def test_what_does_not_fit_on_a_page_is_announced_and_can_be_had(world: World, path: str) -> None:
     alice = await world.with_token("alice")
-    topic_id = await world.create_topic("alice", "bob")
+    topic_id = await create(world, path)
     sent = []
     for n in range(2 * PAGE_ROWS + 50):
         if "p2p" in path:
             sent.append(await say(world, *(("alice", "bob") if n % 3 else ("bob", "alice"))))
         else:
-            sent.append(await tell(world, "alice", topic_id))
+            sent.append(await speak(world, path, "alice", topic_id))
         world.clock.advance(n % 2)
     body = selection(path) | (OF_TWO if "p2p" in path else {"topicId": topic_id})
 
@@ -183,7 +197,7 @@ async def test_a_period_can_be_continued_by_sequence_too(world: World) -> None:
 # ------------------------------------------------------------------ requests
 
 
-@pytest.mark.parametrize("path", [*P2P_PATHS, *P2T_PATHS])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "spell",
     [
@@ -201,9 +215,9 @@ async def test_requests_may_be_spelled_in_many_ways(
     world: World, path: str, spell: Callable[[Json], Json]
 ) -> None:
     alice = await world.with_token("alice")
-    topic_id = await world.create_topic("alice", "bob")
+    topic_id = await create(world, path)
     await say(world, "alice", "bob")
-    await tell(world, "alice", topic_id)
+    await speak(world, path, "alice", topic_id)
     of_topic = {"account": "alice", "topicId": int(topic_id)}
     body = {"appId": world.app.app_id} | selection(path) | (OF_TWO if "p2p" in path else of_topic)
 
@@ -223,11 +237,11 @@ async def test_accounts_that_are_numbers_need_no_quotes(world: World, path: str)
     assert (answer["data"]["row"], answer["data"]["fromAccount"]) == (1, "123")
 
 
-@pytest.mark.parametrize("path", [*P2P_PATHS, *P2T_PATHS])
+@pytest.mark.parametrize("path", PATHS)
 async def test_an_apps_server_may_ask_for_a_user(world: World, path: str) -> None:
-    topic_id = await world.create_topic("alice", "bob")
+    topic_id = await create(world, path)
     await say(world, "alice", "bob")
-    await tell(world, "alice", topic_id)
+    await speak(world, path, "alice", topic_id)
     body = selection(path) | (OF_TWO if "p2p" in path else {"topicId": topic_id, "account": "bob"})
     bob = world.with_credentials("bob")
 
@@ -240,10 +254,10 @@ async def test_an_apps_server_may_ask_for_a_user(world: World, path: str) -> Non
     assert (nowhere["code"], nowhere["message"]) == (422, "missing field: appId")
 
 
-@pytest.mark.parametrize("path", [*P2P_PATHS, *P2T_PATHS])
+@pytest.mark.parametrize("path", PATHS)
 async def test_a_missing_field_is_named(world: World, path: str) -> None:
     alice = await world.with_token("alice")
-    topic_id = await world.create_topic("alice", "bob")
+    topic_id = await create(world, path)
     body: Json = selection(path) | (OF_TWO if "p2p" in path else {"topicId": topic_id})
 
     for field in body:
@@ -293,13 +307,25 @@ async def test_requests_that_can_not_be_answered_are_refused(
     assert answer["code"] == code
 
 
+@pytest.mark.parametrize("kind", ["p2t", "p2u"])
 @pytest.mark.parametrize("topic_id", ["x", "-1", 0, "99", 2**63])
-async def test_a_topic_that_can_not_be_is_none(world: World, topic_id: Json) -> None:
+async def test_a_topic_that_can_not_be_is_none(world: World, topic_id: Json, kind: str) -> None:
     body = selection("query") | {"topicId": topic_id}
 
-    answer = await world.call("POST", "/api/msg/p2t/query", await world.with_token("alice"), body)
+    answer = await world.call("POST", f"/api/msg/{kind}/query", await world.with_token("alice"), body)
 
     assert answer["code"] == 404
+
+
+async def test_topics_and_groups_do_not_show_in_each_others_history(world: World) -> None:
+    alice = await world.with_token("alice")
+    topic_id, group_id = await world.create_topic("alice"), await world.create_group("alice")
+
+    of_topic = selection("query") | {"topicId": topic_id}
+    of_group = selection("query") | {"topicId": group_id}
+
+    assert (await world.call("POST", "/api/msg/p2u/query", alice, of_topic))["code"] == 404
+    assert (await world.call("POST", "/api/msg/p2t/query", alice, of_group))["code"] == 404
 
 
 fields = st.sampled_from(
@@ -308,7 +334,7 @@ fields = st.sampled_from(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
-@given(path=st.sampled_from([*P2P_PATHS, *P2T_PATHS]), spoiled=st.dictionaries(fields, json_values, max_size=3))
+@given(path=st.sampled_from(PATHS), spoiled=st.dictionaries(fields, json_values, max_size=3))
 async def test_no_request_breaks_the_server(world: World, path: str, spoiled: dict[str, Any]) -> None:
     alice = await world.with_token("alice")
     body = OF_TWO | {"topicId": "5001"} | selection(path) | spoiled

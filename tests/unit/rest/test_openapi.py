@@ -23,8 +23,8 @@ from tests.unit.rest.world import NOW_MS, RecordingStore, World
 
 Json = dict[str, Any]
 
-SEEN_ELSEWHERE = {errors.TooManyConnections}
-"""Refusals that no call answers with: seen at login only."""
+SEEN_ELSEWHERE = {errors.TooManyConnections, errors.Muted}
+"""Refusals that no call answers with: seen at login, or by who sends from a device."""
 
 
 @pytest.fixture

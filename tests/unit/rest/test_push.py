@@ -11,14 +11,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openmimc.errors import BadRequest
-from openmimc.model.ids import Position
+from openmimc.model.ids import Position, Sequence
 from openmimc.model.message import Message
 from openmimc.rest.push import parse_is_store, parse_payload
 from tests.fakes.clock import FakeClock
 from tests.unit.rest.json_values import json_values
 from tests.unit.rest.world import NOW_MS, Json, RecordingStore, World
 
-PATHS = ("/api/push/p2p/", "/api/push/p2p/more", "/api/push/p2t/", "/api/push/p2t/more")
+PATHS = (
+    "/api/push/p2p/",
+    "/api/push/p2p/more",
+    "/api/push/p2t/",
+    "/api/push/p2t/more",
+    "/api/push/p2u/",
+    "/api/push/p2u/more",
+)
 PACKET_ID = re.compile(r"[0-9a-f]{16}_[1-9][0-9]*")
 
 
@@ -40,10 +47,10 @@ def body_of(world: World, **fields: Json) -> dict[str, Json]:
 
 
 async def target(world: World, path: str) -> dict[str, Json]:
-    """Bob, or a topic of his, as the path names its targets."""
+    """Bob, or a topic or unlimited group of his, as the path names its targets."""
     if "p2p" in path:
         return {"toAccounts": ["bob"]} if path.endswith("more") else {"toAccount": "bob"}
-    topic_id = await world.create_topic("bob")
+    topic_id = await (world.create_group("bob") if "p2u" in path else world.create_topic("bob"))
     return {"topicIds": [topic_id]} if path.endswith("more") else {"topicId": topic_id}
 
 
@@ -52,19 +59,25 @@ async def push(world: World, path: str, body: Json) -> Json:
 
 
 async def inbox(world: World, account: str) -> list[Message]:
+    """What came for somebody, into their inbox and then into the logs of the groups they are in."""
     found = await world.store.find_account(world.app.app_id, account)
     if found is None:
         return []
     page = await world.store.read_inbox(
         found.user_id, Position(0), not_before_ms=0, max_messages=1000, max_bytes=10_000_000
     )
-    return [delivery.message for delivery in page.deliveries]
+    messages = [delivery.message for delivery in page.deliveries]
+    for group_id in await world.store.groups_of(found.user_id):
+        messages += await world.store.read_group(
+            group_id, after=Sequence(0), not_before_ms=0, limit=1000, max_bytes=10_000_000
+        )
+    return messages
 
 
 # ------------------------------------------------------------------ what is sent
 
 
-@pytest.mark.parametrize("path", ["/api/push/p2p/", "/api/push/p2t/"])
+@pytest.mark.parametrize("path", PATHS[::2])
 async def test_a_push_to_one_is_answered_with_its_packet_id(world: World, path: str) -> None:
     answer = await push(world, path, body_of(world, **await target(world, path)))
 
@@ -82,11 +95,13 @@ async def test_a_push_to_many_is_answered_with_the_packet_ids_in_order(world: Wo
     assert answer["data"] == {"packetIds": [to_carol.packet_id, to_bob.packet_id]}
 
 
-async def test_a_push_to_many_topics_is_answered_with_the_packet_ids_in_order(world: World) -> None:
-    tea, cake = await world.create_topic("bob"), await world.create_topic("carol")
+@pytest.mark.parametrize("path", [PATHS[3], PATHS[5]])
+async def test_a_push_to_many_topics_is_answered_with_the_packet_ids_in_order(world: World, path: str) -> None:
+    create = world.create_group if "p2u" in path else world.create_topic
+    tea, cake = await create("bob"), await create("carol")
 
     # Ids may be numbers as well.
-    answer = await push(world, PATHS[3], body_of(world, topicIds=[cake, int(tea)]))
+    answer = await push(world, path, body_of(world, topicIds=[cake, int(tea)]))
 
     (to_tea,), (to_cake,) = await inbox(world, "bob"), await inbox(world, "carol")
     assert answer["data"] == {"packetIds": [to_cake.packet_id, to_tea.packet_id]}
@@ -234,6 +249,15 @@ async def test_a_push_that_is_refused_sends_nothing_and_creates_nobody(
         (PATHS[3], {"topicIds": []}, 422),
         (PATHS[3], {"topicIds": "999"}, 400),
         (PATHS[3], {"topicIds": ["999"] * 501}, 413),
+        (PATHS[4], {}, 422),
+        (PATHS[4], {"topicId": ""}, 422),
+        (PATHS[4], {"topicId": "999"}, 404),
+        (PATHS[4], {"topicId": "no id"}, 404),
+        (PATHS[4], {"topicId": -1}, 404),
+        (PATHS[5], {}, 422),
+        (PATHS[5], {"topicIds": []}, 422),
+        (PATHS[5], {"topicIds": "999"}, 400),
+        (PATHS[5], {"topicIds": ["999"] * 501}, 413),
     ],
 )
 async def test_a_push_to_what_is_no_target_sends_nothing(
@@ -245,18 +269,31 @@ async def test_a_push_to_what_is_no_target_sends_nothing(
     assert await inbox(world, "bob") == []
 
 
+@pytest.mark.parametrize("path", [PATHS[3], PATHS[5]])
 @pytest.mark.parametrize("wrong", ["999", "no id"])
-async def test_one_unknown_topic_among_many_and_none_gets_anything(world: World, wrong: str) -> None:
-    topic_id = await world.create_topic("bob")
+async def test_one_unknown_topic_among_many_and_none_gets_anything(world: World, wrong: str, path: str) -> None:
+    topic_id = await (world.create_group("bob") if "p2u" in path else world.create_topic("bob"))
 
-    answer = await push(world, PATHS[3], body_of(world, topicIds=[topic_id, wrong]))
+    answer = await push(world, path, body_of(world, topicIds=[topic_id, wrong]))
 
     assert answer["code"] == 404
     assert await inbox(world, "bob") == []
 
 
-async def test_another_apps_topic_cannot_be_pushed_to(world: World) -> None:
-    topic_id = await world.create_topic("bob")
+async def test_a_group_is_no_topic_and_a_topic_no_group(world: World) -> None:
+    topic_id, group_id = await world.create_topic("bob"), await world.create_group("bob")
+
+    answers = [
+        await push(world, PATHS[2], body_of(world, topicId=group_id)),
+        await push(world, PATHS[4], body_of(world, topicId=topic_id)),
+    ]
+
+    assert [answer["code"] for answer in answers] == [404, 404]
+    assert await inbox(world, "bob") == []
+
+
+async def test_another_apps_topic_or_group_cannot_be_pushed_to(world: World) -> None:
+    topic_id, group_id = await world.create_topic("bob"), await world.create_group("bob")
     others = {
         "appId": str(world.other.app_id),
         "appKey": world.other.key,
@@ -266,9 +303,11 @@ async def test_another_apps_topic_cannot_be_pushed_to(world: World) -> None:
     answers = [
         await push(world, PATHS[2], body_of(world, topicId=topic_id, **others)),
         await push(world, PATHS[3], body_of(world, topicIds=[topic_id], **others)),
+        await push(world, PATHS[4], body_of(world, topicId=group_id, **others)),
+        await push(world, PATHS[5], body_of(world, topicIds=[group_id], **others)),
     ]
 
-    assert [answer["code"] for answer in answers] == [404, 404]
+    assert [answer["code"] for answer in answers] == [404, 404, 404, 404]
     assert await inbox(world, "bob") == []
 
 
@@ -303,19 +342,23 @@ async def test_nothing_is_pushed_in_the_name_of_a_banned_user(world: World) -> N
 
 
 async def test_more_than_the_app_may_send_is_refused_and_stores_nothing(world: World) -> None:
-    await world.apps.change_settings(world.app.app_id, {"p2pMaxQps": "2", "p2tMaxQps": "1"})
-    topic_id = await world.create_topic("carol")
+    limits = {"p2pMaxQps": "2", "p2tMaxQps": "1", "ucMaxQps": "1"}
+    await world.apps.change_settings(world.app.app_id, limits)
+    topic_id, group_id = await world.create_topic("carol"), await world.create_group("dora")
 
     answers = [
         await push(world, PATHS[1], body_of(world, toAccounts=["bob", "dave"])),
         await push(world, PATHS[0], body_of(world, toAccount="bob")),
         await push(world, PATHS[2], body_of(world, topicId=topic_id)),
         await push(world, PATHS[2], body_of(world, topicId=topic_id)),
+        await push(world, PATHS[5], body_of(world, topicIds=[group_id])),
+        await push(world, PATHS[4], body_of(world, topicId=group_id)),
     ]
     world.clock.advance(1000)
     answers.append(await push(world, PATHS[0], body_of(world, toAccount="bob")))
 
-    assert [answer["code"] for answer in answers] == [200, 429, 200, 429, 200]
+    assert [answer["code"] for answer in answers] == [200, 429, 200, 429, 200, 429, 200]
+    assert len(await inbox(world, "dora")) == 1
     assert len(await inbox(world, "bob")) == 2
     assert len(await inbox(world, "carol")) == 1
 

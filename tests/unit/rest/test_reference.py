@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from openmimc import errors
 from openmimc.errors import DomainError, Unavailable
-from tests.unit.rest.test_topics import CODES
+from tests.unit.rest import test_groups, test_topics
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 
@@ -35,11 +37,17 @@ def test_every_refusal_is_listed_with_its_code() -> None:
     assert listed == refusals
 
 
-def test_the_table_of_who_may_what_is_the_one_that_is_tested() -> None:
-    header, _, *rows = [row for row in rows_of("topics.md") if len(row) == 5]
+@pytest.mark.parametrize(
+    ("page", "codes"),
+    [("topics.md", test_topics.CODES), ("unlimited-groups.md", test_groups.CODES)],
+)
+def test_the_table_of_who_may_what_is_the_one_that_is_tested(
+    page: str, codes: dict[str, dict[str, int]]
+) -> None:
+    header, _, *rows = [row for row in rows_of(page) if len(row) == len(codes) + 1]
 
     listed = {
         role: {row[0]: int(row[column]) for row in rows} for column, role in enumerate(header) if column > 0
     }
 
-    assert listed == CODES
+    assert listed == codes

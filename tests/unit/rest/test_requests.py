@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +13,15 @@ from hypothesis import strategies as st
 from openmimc.errors import BadRequest, MissingField, NoSuchTopic, UnknownApp
 from openmimc.rest.requests import (
     MAX_ID,
+    ApiRequest,
+    ClientGone,
     parse_app_id,
     parse_json,
     parse_topic_id,
     parse_user_id,
     require,
     split_accounts,
+    while_connected,
 )
 
 
@@ -75,3 +80,95 @@ def test_bytes_are_json_or_a_bad_request(body: bytes) -> None:
     """What comes out can be worked with; nothing but ``BadRequest`` is raised."""
     with suppress(BadRequest):
         assert isinstance(parse_json(body, dict[str, str]), dict)
+
+
+# ------------------------------------------------------------------ clients that may hang up
+
+
+class Client:
+    """One who has sent a request and may hang up.
+
+    Attributes:
+        request: The request, as a handler gets it.
+    """
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[Any] = asyncio.Queue()
+        self._events.put_nowait({"type": "http.request", "body": b"x", "more_body": True})
+        self._events.put_nowait({"type": "http.request", "body": b"x", "more_body": False})
+        scope: Any = {"type": "http", "path": "/", "headers": [], "query_string": b""}
+        self.request: ApiRequest = ApiRequest(scope, self._events.get)
+
+    def hang_up(self) -> None:
+        self._events.put_nowait({"type": "http.disconnect"})
+
+
+class Work:
+    """Something that takes until it is told to end."""
+
+    def __init__(self) -> None:
+        self.outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.was_cancelled = False
+
+    async def run(self) -> str:
+        try:
+            return await self.outcome
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_work_for_a_client_who_stays_is_done() -> None:
+    client, work = Client(), Work()
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(while_connected(client.request, work.run()))
+    await settle()
+
+    work.outcome.set_result("done")
+
+    assert await waiting == "done"
+    assert asyncio.all_tasks() == before
+
+
+async def test_work_for_a_client_who_stays_may_fail() -> None:
+    client, work = Client(), Work()
+    waiting = asyncio.create_task(while_connected(client.request, work.run()))
+    await settle()
+
+    work.outcome.set_exception(NoSuchTopic())
+
+    with pytest.raises(NoSuchTopic):
+        await waiting
+
+
+async def test_work_for_a_client_who_hangs_up_is_given_up() -> None:
+    client, work = Client(), Work()
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(while_connected(client.request, work.run()))
+    await settle()
+
+    client.hang_up()
+
+    with pytest.raises(ClientGone):
+        await waiting
+    assert work.was_cancelled
+    assert asyncio.all_tasks() == before
+
+
+async def test_work_of_a_request_that_is_cancelled_is_given_up() -> None:
+    client, work = Client(), Work()
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(while_connected(client.request, work.run()))
+    await settle()
+
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert work.was_cancelled
+    assert asyncio.all_tasks() == before

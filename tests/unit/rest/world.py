@@ -15,11 +15,13 @@ from openmimc.domain.auth import Auth
 from openmimc.domain.blacklist import Blacklist
 from openmimc.domain.callbacks import Callbacks
 from openmimc.domain.contacts import Contacts
+from openmimc.domain.groups import Groups
 from openmimc.domain.history import History
 from openmimc.domain.messages import Messages
-from openmimc.domain.ports import AccountStore, AppStore, TopicStore
+from openmimc.domain.ports import AccountStore, AppStore, GroupStore, OnGroupChange, TopicStore
 from openmimc.domain.topics import Topics
 from openmimc.model.app import Account, App
+from openmimc.model.group import Group
 from openmimc.model.ids import AppId, TopicId, UserId
 from openmimc.model.topic import Topic, TopicChange
 from openmimc.rest.app import build_api
@@ -37,7 +39,7 @@ Json = Any
 
 
 class RecordingStore(MemoryStore):
-    """The in-memory store, which also keeps the names of the calls that may change accounts or topics."""
+    """The in-memory store, which also keeps the names of the calls that may change what it keeps."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
@@ -60,6 +62,31 @@ class RecordingStore(MemoryStore):
     async def delete_topic(self, topic_id: TopicId, version: int) -> bool:
         self.writes.append("delete_topic")
         return await super().delete_topic(topic_id, version)
+
+    async def create_group(
+        self, app_id: AppId, owner: UserId, *, name: str, extra: str, on_change: OnGroupChange
+    ) -> Group:
+        self.writes.append("create_group")
+        return await super().create_group(app_id, owner, name=name, extra=extra, on_change=on_change)
+
+    async def delete_group(self, group_id: TopicId, on_change: OnGroupChange) -> bool:
+        self.writes.append("delete_group")
+        return await super().delete_group(group_id, on_change)
+
+    async def mute_group_member(self, group_id: TopicId, user_id: UserId, until_s: int) -> bool:
+        self.writes.append("mute_group_member")
+        return await super().mute_group_member(group_id, user_id, until_s)
+
+
+class OnlineCounts:
+    """``domain.ports.GroupPresence`` that knows what it is told."""
+
+    def __init__(self) -> None:
+        self.counts: dict[TopicId, int] = {}
+
+    def count_online(self, group_id: TopicId) -> int:
+        """See ``GroupPresence.count_online``."""
+        return self.counts.get(group_id, 0)
 
 
 async def all_ready() -> dict[str, str]:
@@ -95,17 +122,21 @@ class World:
         accounts: AccountStore = store
         app_store: AppStore = store
         topic_store: TopicStore = store
+        group_store: GroupStore = store
         self.store = store
         self.clock = clock
         self.apps = Apps(app_store, clock)
         self.auth = Auth(self.apps, accounts, SERVER_KEY, clock)
         self.topics = Topics(topic_store, accounts)
         self.bus = LocalBus()
+        self.online = OnlineCounts()
+        self.groups = Groups(group_store, accounts, self.bus, self.online)
         self.messages = Messages(store, self.apps, self.bus, clock=clock)
         self.api: ASGIApp = build_api(
             auth=self.auth,
             apps=self.apps,
             topics=self.topics,
+            groups=self.groups,
             messages=self.messages,
             history=History(store, accounts, topic_store, clock),
             contacts=Contacts(store, accounts, clock),
@@ -150,6 +181,16 @@ class World:
                 "topicId"
             ]
         )
+
+    async def create_group(self, owner: str = "alice", *members: str, app: App | None = None) -> str:
+        """Make an unlimited group and have others join it; returns its id as in JSON."""
+        app = app or self.app
+        headers = await self.with_token(owner, app)
+        answer = await self.call("POST", "/api/uctopic", headers, {"topicName": "stadium"})
+        group_id = str(answer["data"]["topicId"])
+        for account in await self.store.ensure_accounts(app.app_id, members):
+            await self.groups.join(app.app_id, account.user_id, TopicId(int(group_id)))
+        return group_id
 
     async def call(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: Json = None
