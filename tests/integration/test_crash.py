@@ -46,7 +46,7 @@ class Sender:
         while not self.is_stopping:
             payload = f"{self.user.account}/{lane}/{number}".encode()
             if lane == "topic":
-                receipt = await self.user.send_group(self.topic_id, payload, timeout_s=PATIENCE_S)
+                receipt = await self.user.send_topic(self.topic_id, payload, timeout_s=PATIENCE_S)
             else:
                 receipt = await self.user.send(lane, payload, timeout_s=PATIENCE_S)
             self.acknowledged[lane].append((receipt.sequence, payload))

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import unicodedata
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -19,9 +18,20 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from openmimc.cli.chat_groups import Group, Groups, GroupsUnavailable
+from openmimc.cli.chat_calls import GroupsUnavailable, UserCalls
+from openmimc.cli.chat_groups import Group, Groups, UnlimitedGroups
 from openmimc.cli.chat_input import LineReader, reader_for
-from openmimc.client import ClientError, Message, MessageRefused, MIMCUser, Status, formats
+from openmimc.cli.chat_lines import clean, line_of, marked, readable
+from openmimc.client import (
+    ClientError,
+    GroupMessage,
+    Message,
+    MessageRefused,
+    MIMCUser,
+    OnlineMessage,
+    SendTimedOut,
+    Status,
+)
 
 PENDING_AFTER_S = 0.3
 """A sent line without a receipt is shown as pending after so long; most are stored sooner and need no mark."""
@@ -36,28 +46,43 @@ LEAVE_TIMEOUT_S = 10.0
 
 GROUP_NAME_TIMEOUT_S = 2.0
 
+GROUP_TIMEOUT_S = 10.0
+"""How long the server's answer about an unlimited group is awaited, with nothing else read meanwhile."""
+
 HELP = """\
 /to ACCOUNT          talk to a person
 /group GROUP         talk to a group, by id or name
 /groups              groups I am in
 /newgroup NAME a,b   make a group with a and b
+/create NAME         make an unlimited group, which anybody may join
+/join ID             join an unlimited group and talk to it
+/joined              unlimited groups I am in
+/members [ID]        who is in an unlimited group
+/leave [ID]          leave an unlimited group
+/dismiss [ID]        end an unlimited group of mine
+/online TEXT         say something that is not kept, to a person who is there
 /contacts            people of this session
 /history             lines of this session
 /help                this
 /quit                leave (also Ctrl-D)
 //text               send a line that begins with a slash"""
 
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
 
 class _Target(Struct, frozen=True):
-    """Whom lines go to: an account, or a group."""
+    """Whom lines go to: an account, a topic, or an unlimited group."""
 
     name: str
     topic_id: int = 0
+    group_id: int = 0
+
+    @property
+    def is_person(self) -> bool:
+        return not self.topic_id and not self.group_id
 
     @property
     def label(self) -> str:
+        if self.group_id:
+            return f"##{self.name}"
         return f"#{self.name}" if self.topic_id else self.name
 
 
@@ -115,9 +140,11 @@ async def run_chat(
         ssl_context=ssl_context,
         resource="openmimc-chat",
         on_status=show_status,
+        on_group_dismissed=lambda group_id: chat.show_dismissal(group_id),
+        on_online_message=lambda message: chat.show_online(message),
     )
-    async with Groups(base_url, app_id, lambda: user.token, verify=ssl_context or True) as groups:
-        chat = Chat(user, groups, console, to)
+    async with UserCalls(base_url, lambda: user.token, verify=ssl_context or True) as calls:
+        chat = Chat(user, Groups(calls, app_id), UnlimitedGroups(calls), console, to)
         try:
             await user.login()
             await chat.run(reader_for(stdin))
@@ -129,9 +156,12 @@ async def run_chat(
 class Chat:
     """One person's chat, logged in."""
 
-    def __init__(self, user: MIMCUser, groups: Groups, console: Console, to: str | None) -> None:
+    def __init__(
+        self, user: MIMCUser, groups: Groups, unlimited: UnlimitedGroups, console: Console, to: str | None
+    ) -> None:
         self._user = user
         self._groups = groups
+        self._unlimited = unlimited
         self._console = console
         self._target = _Target(to) if to else None
         self._contacts: dict[str, _Contact] = {}
@@ -145,6 +175,13 @@ class Chat:
             "/group": self._choose_group,
             "/groups": self._show_groups,
             "/newgroup": self._make_group,
+            "/create": self._create_unlimited,
+            "/join": self._join,
+            "/joined": self._show_joined,
+            "/members": self._show_members,
+            "/leave": self._leave_group,
+            "/dismiss": self._dismiss,
+            "/online": self._say_online,
             "/contacts": self._show_contacts,
             "/history": self._show_history,
             "/help": self._show_help,
@@ -160,6 +197,7 @@ class Chat:
             tasks = (
                 asyncio.create_task(self._read_lines(reader)),
                 asyncio.create_task(self._show_messages()),
+                asyncio.create_task(self._show_group_messages()),
             )
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -199,7 +237,7 @@ class Chat:
                 return
 
     def _prompt(self) -> str:
-        return f"{self._user.account} → {_clean(self._target.label)}: " if self._target else "> "
+        return f"{self._user.account} → {clean(self._target.label)}: " if self._target else "> "
 
     async def _take(self, line: str) -> None:
         if not line.strip():
@@ -212,38 +250,57 @@ class Chat:
                 return
             try:
                 await command(argument.strip())
-            except GroupsUnavailable as error:
+            except (GroupsUnavailable, ClientError) as error:
                 self._complain(str(error))
             return
         if self._target is None:
             self._complain("To whom? Choose with /to ACCOUNT or /group GROUP.")
             return
+        await self._begin(self._send(self._target, line.removeprefix("/")))
+
+    async def _begin(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Let a line be on its way while the next ones are read; with too many on their way, wait for one."""
         if len(self._pending) >= MAX_PENDING:
             await asyncio.wait(self._pending, return_when=asyncio.FIRST_COMPLETED)
-        sending = asyncio.create_task(self._send(self._target, line.removeprefix("/")))
-        self._pending.add(sending)
-        sending.add_done_callback(self._pending.discard)
+        task = asyncio.create_task(sending)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
 
     async def _send(self, target: _Target, text: str) -> None:
-        if target.topic_id:
-            receipt = asyncio.ensure_future(self._user.send_group(target.topic_id, text, timeout_s=None))
+        if target.group_id:
+            receipt = asyncio.ensure_future(self._user.send_group(target.group_id, text, timeout_s=None))
+        elif target.topic_id:
+            receipt = asyncio.ensure_future(self._user.send_topic(target.topic_id, text, timeout_s=None))
         else:
             receipt = asyncio.ensure_future(self._user.send(target.name, text, timeout_s=None))
             self._contacts.setdefault(target.name, _Contact()).sent += 1
-        line = _line(datetime.now(), f"me → {target.label}", text, "bold cyan")
+        line = line_of(datetime.now(), f"me → {target.label}", text, "bold cyan")
         try:
             done, _ = await asyncio.wait((receipt,), timeout=PENDING_AFTER_S)
             if not done:
-                self._console.print(_marked(line, "…", "", "yellow"))
+                self._console.print(marked(line, "…", "", "yellow"))
             stored = await receipt
         except MessageRefused as refusal:
-            self._show(_marked(line, "✗", f"{refusal.code} {refusal.text}", "red"))
+            self._show(marked(line, "✗", f"{refusal.code} {refusal.text}", "red"))
         except ClientError as error:
-            self._show(_marked(line, "✗", str(error), "red"))
+            self._show(marked(line, "✗", str(error), "red"))
         else:
-            self._show(_marked(line, "✓", str(stored.sequence), "green"))
+            self._show(marked(line, "✓", str(stored.sequence), "green"))
         finally:
             receipt.cancel()
+
+    async def _send_online(self, target: _Target, text: str) -> None:
+        line = line_of(datetime.now(), f"me → {target.label} (online)", text, "bold cyan")
+        try:
+            await self._user.send_online_and_wait(target.name, text)
+        except MessageRefused as refusal:
+            self._show(marked(line, "✗", f"{refusal.code} {refusal.text}", "red"))
+        except SendTimedOut:
+            self._show(marked(line, "✗", "no receipt; nobody seems to be there", "red"))
+        except ClientError as error:
+            self._show(marked(line, "✗", str(error), "red"))
+        else:
+            self._show(marked(line, "✓", "received", "green"))
 
     # ------------------------------------------------------------------ receiving
 
@@ -254,12 +311,8 @@ class Chat:
     async def _show_message(self, message: Message) -> None:
         sender = message.from_account
         is_own = sender == self._user.account
-        if message.is_group:
-            try:
-                async with asyncio.timeout(GROUP_NAME_TIMEOUT_S):
-                    where = f"{sender} → #{await self._groups.name_of(message.topic_id)}"
-            except TimeoutError:
-                where = f"{sender} → #{message.topic_id}"
+        if message.is_topic:
+            where = f"{sender} → #{await _name_in_time(self._groups, message.topic_id)}"
         else:
             where = f"{sender} → {message.to_account}" if is_own else sender
             other = message.to_account if is_own else sender
@@ -271,8 +324,25 @@ class Chat:
             if self._target is None and not is_own:
                 self._target = _Target(sender)
                 self._note(f"You are talking to {sender} now.")
+        self._show_received(message, where)
+
+    async def _show_group_messages(self) -> None:
+        async for message in self._user.group_messages():
+            name = await _name_in_time(self._unlimited, message.group_id)
+            self._show_received(message, f"{message.from_account} → ##{name}")
+
+    def show_online(self, message: OnlineMessage) -> None:
+        """Show an online message."""
+        self._show_received(message, f"{message.from_account} (online)")
+
+    def show_dismissal(self, group_id: int) -> None:
+        """Say that an unlimited group is no more."""
+        self._note(f"The unlimited group {self._unlimited.known_name_of(group_id)} ({group_id}) is no more.")
+        self._turn_from(group_id)
+
+    def _show_received(self, message: Message | GroupMessage | OnlineMessage, where: str) -> None:
         when = datetime.fromtimestamp(message.timestamp_ms / 1000)
-        self._show(_line(when, where, readable(message.payload), "bold magenta"))
+        self._show(line_of(when, where, readable(message.payload), "bold magenta"))
 
     # ------------------------------------------------------------------ commands
 
@@ -314,6 +384,72 @@ class Chat:
             return
         self._enter(await self._groups.create(name.strip(), accounts))
 
+    async def _create_unlimited(self, name: str) -> None:
+        if not name:
+            self._complain("Say its name: /create NAME")
+            return
+        group = await self._unlimited.create(name)
+        await self._user.join_group(group.topic_id, timeout_s=GROUP_TIMEOUT_S)
+        self._enter_unlimited(group)
+
+    async def _join(self, words: str) -> None:
+        group_id = self._chosen(words, "/join")
+        if group_id is not None:
+            await self._user.join_group(group_id, timeout_s=GROUP_TIMEOUT_S)
+            self._enter_unlimited(await self._unlimited.get(group_id))
+
+    def _enter_unlimited(self, group: Group) -> None:
+        self._target = _Target(group.name or str(group.topic_id), group_id=group.topic_id)
+        self._note(f"You are talking to the unlimited group {group.name} ({group.topic_id}).")
+
+    async def _show_joined(self, _: str) -> None:
+        group_ids = await self._unlimited.list_mine()
+        for group_id in group_ids:
+            self._note(f"{group_id}  {await self._unlimited.name_of(group_id)}")
+        if not group_ids:
+            self._note("You are in no unlimited group. /create NAME makes one.")
+
+    async def _show_members(self, words: str) -> None:
+        group_id = self._chosen(words, "/members")
+        if group_id is None:
+            return
+        found = await self._unlimited.members(group_id)
+        online = await self._user.count_online(group_id, timeout_s=GROUP_TIMEOUT_S)
+        accounts = ", ".join(member.app_account for member in found.members)
+        more = ", ..." if len(found.members) < found.member_num else ""
+        self._note(f"{found.member_num} in it, {online} of them here: {accounts}{more}")
+
+    async def _leave_group(self, words: str) -> None:
+        group_id = self._chosen(words, "/leave")
+        if group_id is not None:
+            await self._user.quit_group(group_id, timeout_s=GROUP_TIMEOUT_S)
+            self._note(f"You have left {self._unlimited.known_name_of(group_id)} ({group_id}).")
+            self._turn_from(group_id)
+
+    async def _dismiss(self, words: str) -> None:
+        group_id = self._chosen(words, "/dismiss")
+        if group_id is not None:
+            await self._unlimited.dismiss(group_id)  # The server tells of it, also this user.
+
+    def _chosen(self, words: str, command: str) -> int | None:
+        """The unlimited group that a command names, or the one that is being talked to."""
+        if words.isascii() and words.isdigit():
+            return int(words)
+        if not words and self._target is not None and self._target.group_id:
+            return self._target.group_id
+        self._complain(f"Which one? {command} ID; /joined lists yours.")
+        return None
+
+    def _turn_from(self, group_id: int) -> None:
+        if self._target is not None and self._target.group_id == group_id:
+            self._target = None
+
+    async def _say_online(self, text: str) -> None:
+        if not text or self._target is None or not self._target.is_person:
+            self._complain("Choose a person with /to ACCOUNT, then: /online TEXT")
+            return
+        await self._begin(self._send_online(self._target, text))
+
     async def _show_contacts(self, _: str) -> None:
         for name, contact in self._contacts.items():
             self._note(f"{name}: {contact.sent} sent, {contact.received} received")
@@ -339,60 +475,15 @@ class Chat:
         self._console.print(line, soft_wrap=True)
 
     def _note(self, text: str) -> None:
-        self._console.print(Text(_clean(text), "dim"), soft_wrap=True)
+        self._console.print(Text(clean(text), "dim"), soft_wrap=True)
 
     def _complain(self, text: str) -> None:
-        self._console.print(Text(_clean(text), "red"), soft_wrap=True)
+        self._console.print(Text(clean(text), "red"), soft_wrap=True)
 
 
-def readable(payload: bytes) -> str:
-    """Say what a payload is, for people: recommended messages by their meaning, everything else as text."""
-    match formats.find_format(payload):
-        case formats.Text(text=text):
-            return text
-        case formats.PictureFile(url=url):
-            return f"[picture] {url}"
-        case formats.AudioFile(url=url):
-            return f"[audio] {url}"
-        case formats.BinaryFile(url=url):
-            return f"[file] {url}"
-        case formats.Ping(account=account):
-            return f"[ping from {account}]"
-        case formats.Pong(account=account):
-            return f"[pong from {account}]"
-        case (
-            formats.TextRecall(recalled_msg_id=msg_id)
-            | formats.PictureFileRecall(recalled_msg_id=msg_id)
-            | formats.AudioFileRecall(recalled_msg_id=msg_id)
-            | formats.BinaryFileRecall(recalled_msg_id=msg_id)
-        ):
-            return f"[recalls {msg_id}]"
-        case (
-            formats.TextRead(read_msg_id=msg_id)
-            | formats.PictureFileRead(read_msg_id=msg_id)
-            | formats.AudioFileRead(read_msg_id=msg_id)
-            | formats.BinaryFileRead(read_msg_id=msg_id)
-        ):
-            return f"[has read {msg_id}]"
+async def _name_in_time(groups: Groups | UnlimitedGroups, group_id: int) -> str:
     try:
-        return payload.decode()
-    except UnicodeDecodeError:
-        return f"[{len(payload)} bytes]"
-
-
-def _clean(text: str) -> str:
-    """Text from elsewhere without the characters that command a terminal or turn lines around."""
-    return "".join(
-        "\ufffd" if unicodedata.category(char) == "Cc" and char != "\n" else char
-        for char in text.expandtabs()
-        if char not in _BIDI_CONTROLS
-    )
-
-
-def _line(when: datetime, where: str, text: str, style: str) -> Text:
-    body = _clean(text).replace("\n", "\n       ")
-    return Text.assemble((f"{when:%H:%M}  ", "dim"), (_clean(where).replace("\n", " "), style), "  ", body)
-
-
-def _marked(line: Text, mark: str, remark: str, style: str) -> Text:
-    return Text.assemble(line, "  ", (mark, style), (f" {_clean(remark)}" if remark else "", "dim"))
+        async with asyncio.timeout(GROUP_NAME_TIMEOUT_S):
+            return await groups.name_of(group_id)
+    except TimeoutError:
+        return str(group_id)

@@ -1,30 +1,22 @@
-"""Topics as the chat needs them, over the server's REST API.
+"""Groups as the chat needs them, over the server's REST API: topics, and unlimited groups.
 
-Source: protocol reference, 9.3.
+Source: protocol reference, 9.3 and 7.3.
 """
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from types import NoneType
 from urllib.parse import quote
 
-import httpx
-import msgspec
 from msgspec import Struct
 
-from openmimc.errors import ImError
+from openmimc.cli.chat_calls import GroupsUnavailable, UserCalls
 
-_Shape = TypeVar("_Shape")
-
-TIMEOUT_S = 5.0
-_SUCCESS = 200
+_UNLIMITED = "/api/uctopic"
 
 
 class Group(Struct, frozen=True, rename={"topic_id": "topicId", "name": "topicName", "owner": "ownerAccount"}):
-    """One topic."""
+    """One topic, or one unlimited group."""
 
     topic_id: int
     name: str = ""
@@ -35,58 +27,38 @@ class _Topic(Struct, rename={"group": "topicInfo"}):
     group: Group
 
 
-class _Answer(Struct):
-    code: int
-    message: str = ""
-    data: Any = None
+class _Member(Struct, rename="camel"):
+    app_account: str
 
 
-class GroupsUnavailable(ImError):
-    """The server refused, or could not be asked; the text says which."""
+class Members(Struct, frozen=True, rename="camel"):
+    """The first members of an unlimited group, and how many there are in all."""
+
+    members: tuple[_Member, ...]
+    member_num: int
 
 
 class Groups:
-    """The topics of one user.
+    """The topics of one user."""
 
-    Args:
-        base_url: The server's HTTP address, without a path.
-        get_token: Gives the user's current token.
-        verify: For ``https``: whom to trust, True for the system's authorities.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        app_id: str,
-        get_token: Callable[[], str | None],
-        *,
-        verify: ssl.SSLContext | bool = True,
-    ) -> None:
-        self._get_token = get_token
+    def __init__(self, calls: UserCalls, app_id: str) -> None:
+        self._calls = calls
         self._path = f"/api/topic/{quote(app_id, safe='')}"
-        self._http = httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT_S, verify=verify)
         self._names: dict[int, str] = {}
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._http.aclose()
 
     async def list_mine(self) -> list[Group]:
         """The topics the user is in."""
-        return [self._remember(group) for group in await self._call("GET", "/account", list[Group])]
+        groups = await self._calls.call("GET", f"{self._path}/account", list[Group])
+        return [self._remember(group) for group in groups]
 
     async def get(self, topic_id: int) -> Group:
         """One topic that the user is in."""
-        return self._remember((await self._call("GET", f"/{topic_id}", _Topic)).group)
+        return self._remember((await self._calls.call("GET", f"{self._path}/{topic_id}", _Topic)).group)
 
     async def create(self, name: str, accounts: str) -> Group:
         """Make a topic with the user as its owner and ``accounts`` (comma-separated) as its other members."""
         body = {"topicName": name, "accounts": accounts}
-        return self._remember((await self._call("POST", "", _Topic, body)).group)
+        return self._remember((await self._calls.call("POST", self._path, _Topic, body=body)).group)
 
     async def name_of(self, topic_id: int) -> str:
         """A topic's name, asked for once; its number if the server does not tell."""
@@ -101,16 +73,51 @@ class Groups:
         self._names[group.topic_id] = group.name
         return group
 
-    async def _call(self, method: str, path: str, shape: type[_Shape], body: object = None) -> _Shape:
-        try:
-            response = await self._http.request(
-                method, self._path + path, json=body, headers={"token": self._get_token() or ""}
-            )
-            answer = msgspec.json.decode(response.content, type=_Answer, strict=False)
-            if answer.code != _SUCCESS:
-                raise GroupsUnavailable(f"{answer.code} {answer.message}")
-            return msgspec.convert(answer.data, shape, strict=False)
-        except httpx.HTTPError as error:
-            raise GroupsUnavailable(f"the server cannot be asked: {type(error).__name__}") from error
-        except msgspec.MsgspecError as error:
-            raise GroupsUnavailable("the server's answer is of an unknown form") from error
+
+class UnlimitedGroups:
+    """Unlimited groups, as one user may see them. Joining and quitting go by the user's connection instead."""
+
+    def __init__(self, calls: UserCalls) -> None:
+        self._calls = calls
+        self._names: dict[int, str] = {}
+
+    async def list_mine(self) -> list[int]:
+        """The ids of those the user is in."""
+        return await self._calls.call("GET", f"{_UNLIMITED}/topics", list[int])
+
+    async def get(self, group_id: int) -> Group:
+        """One that the user is in, or owns."""
+        return self._remember(await self._calls.call("GET", _UNLIMITED, Group, headers=_named(group_id)))
+
+    async def create(self, name: str) -> Group:
+        """Make one, with the user as its owner and first member."""
+        return self._remember(await self._calls.call("POST", _UNLIMITED, Group, body={"topicName": name}))
+
+    async def dismiss(self, group_id: int) -> None:
+        """End one that the user owns."""
+        await self._calls.call("DELETE", _UNLIMITED, NoneType, headers=_named(group_id))
+
+    async def members(self, group_id: int) -> Members:
+        """Some hundred of the members of one that the user is in."""
+        return await self._calls.call("GET", f"{_UNLIMITED}/userlist", Members, headers=_named(group_id))
+
+    def known_name_of(self, group_id: int) -> str:
+        """Its name if it was heard before, else its number."""
+        return self._names.get(group_id) or str(group_id)
+
+    async def name_of(self, group_id: int) -> str:
+        """Its name, asked for once; its number if the server does not tell."""
+        if group_id not in self._names:
+            try:
+                await self.get(group_id)
+            except GroupsUnavailable:
+                return str(group_id)
+        return self.known_name_of(group_id)
+
+    def _remember(self, group: Group) -> Group:
+        self._names[group.topic_id] = group.name
+        return group
+
+
+def _named(group_id: int) -> dict[str, str]:
+    return {"topicId": str(group_id)}

@@ -6,18 +6,23 @@ itself it knows nothing.
 
 from openmimc.client.app_results import (
     Contact,
+    GroupConversation,
     HistoryMessage,
     LastMessage,
     PushReceipt,
     Topic,
     TopicInfo,
     TopicMember,
+    UnlimitedGroup,
+    UnlimitedGroupMember,
 )
 from openmimc.client.app_server import AppServer
 from openmimc.client.errors import (
     ApiError,
     ClientError,
     ConnectionLost,
+    GroupRefused,
+    GroupTimedOut,
     Kicked,
     LoginRefused,
     LoginTimedOut,
@@ -29,7 +34,7 @@ from openmimc.client.errors import (
     TokenUnavailable,
     UnexpectedAnswer,
 )
-from openmimc.client.messages import Message, SendReceipt, Status
+from openmimc.client.messages import GroupMessage, Message, OnlineMessage, OnlineReceipt, SendReceipt, Status
 from openmimc.client.settings import Settings
 from openmimc.client.user import MIMCUser
 
@@ -39,6 +44,10 @@ __all__ = [
     "ClientError",
     "ConnectionLost",
     "Contact",
+    "GroupConversation",
+    "GroupMessage",
+    "GroupRefused",
+    "GroupTimedOut",
     "HistoryMessage",
     "Kicked",
     "LastMessage",
@@ -49,6 +58,8 @@ __all__ = [
     "MessageRefused",
     "NotAFormat",
     "NotLoggedIn",
+    "OnlineMessage",
+    "OnlineReceipt",
     "PushReceipt",
     "SendReceipt",
     "SendTimedOut",
@@ -60,4 +71,6 @@ __all__ = [
     "TopicInfo",
     "TopicMember",
     "UnexpectedAnswer",
+    "UnlimitedGroup",
+    "UnlimitedGroupMember",
 ]

@@ -74,6 +74,60 @@ class Topic(Struct, frozen=True, rename={"info": "topicInfo"}):
         return tuple(member.account for member in self.members)
 
 
+class GroupConversation(Struct, frozen=True):
+    """What is said in an unlimited group, as a conversation; a bare number means a topic's."""
+
+    group_id: int
+
+
+class UnlimitedGroup(
+    Struct,
+    frozen=True,
+    rename={
+        "group_id": "topicId",
+        "owner_id": "ownerId",
+        "owner_account": "ownerAccount",
+        "name": "topicName",
+        "member_count": "memberNum",
+    },
+):
+    """An unlimited group.
+
+    Attributes:
+        owner_id: The server's number of the owner's account.
+        extra: The app's own text, "" when unset.
+    """
+
+    group_id: int
+    owner_id: int
+    owner_account: str
+    name: str
+    member_count: int
+    extra: str = ""
+
+    @property
+    def conversation(self) -> GroupConversation:
+        """What history is asked for."""
+        return GroupConversation(self.group_id)
+
+
+class UnlimitedGroupMember(
+    Struct,
+    frozen=True,
+    rename={"user_id": "uuid", "account": "appAccount", "muted_until_s": "forbidUntil"},
+):
+    """A member of an unlimited group.
+
+    Attributes:
+        user_id: The server's number of the account.
+        muted_until_s: UTC epoch seconds before which the member may not talk; 0 when not muted.
+    """
+
+    user_id: int
+    account: str
+    muted_until_s: int = 0
+
+
 class HistoryMessage(
     Struct,
     frozen=True,
@@ -156,6 +210,19 @@ class HistoryPage(Struct, frozen=True, rename={"has_more": "hasMore", "next_sequ
     messages: tuple[HistoryMessage, ...]
     has_more: bool
     next_sequence: str = ""
+
+
+class GroupMembersPage(Struct, frozen=True, rename={"is_end": "isEnd"}):
+    """One answer to a query of members."""
+
+    members: tuple[UnlimitedGroupMember, ...]
+    is_end: bool
+
+
+class OnlineCount(Struct, frozen=True, rename={"count": "userCnt"}):
+    """How many members are online."""
+
+    count: int
 
 
 class PushedOne(Struct, frozen=True, rename={"packet_id": "packetId"}):

@@ -1,6 +1,6 @@
-"""The API for an app's own server: tokens, push, topics, history, contacts, blacklist.
+"""The API for an app's own server: tokens, push, topics, unlimited groups, history, contacts, blacklist.
 
-Source: protocol reference, 9.
+Source: protocol reference, 7.3 and 9.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ from openmimc.client.api_calls import ApiCalls
 from openmimc.client.app_results import (
     Blocked,
     Contact,
+    GroupConversation,
+    GroupMembersPage,
     HistoryMessage,
     HistoryPage,
+    OnlineCount,
     PushedMany,
     PushedOne,
     PushReceipt,
     Topic,
     TopicInfo,
+    UnlimitedGroup,
+    UnlimitedGroupMember,
 )
 
-Conversation = str | int
-"""Where messages were exchanged: with another account (its name), or in a topic (its id)."""
+Conversation = str | int | GroupConversation
+"""Where messages were exchanged: with another account (its name), in a topic (its id) or an unlimited group."""
 
 TIMEOUT_S = 10.0
 
@@ -34,6 +39,8 @@ PAGE_ROWS = 200
 
 END_OF_TIME_MS = (1 << 53) - 1
 """Later than any message."""
+
+_GROUP = "/api/uctopic"
 
 
 class AppServer:
@@ -139,13 +146,24 @@ class AppServer:
         The user need not be a member. Arguments are those of ``push_p2p``, with ids of topics for ``to``.
         """
         body = self._push(from_account, payload, from_resource, biz_type, is_store)
-        if isinstance(to, int):
-            one = await self._api.call("POST", "/api/push/p2t/", PushedOne, body=body | {"topicId": str(to)})
-            return PushReceipt((one.packet_id,))
-        topic_ids = [str(topic_id) for topic_id in to]
-        return _receipt(
-            await self._api.call("POST", "/api/push/p2t/more", PushedMany, body=body | {"topicIds": topic_ids})
-        )
+        return await self._push_to_ids("/api/push/p2t/", to, body)
+
+    async def push_group(
+        self,
+        from_account: str,
+        to: int | Iterable[int],
+        payload: bytes | str,
+        *,
+        from_resource: str = "",
+        biz_type: str | None = None,
+        is_store: bool = True,
+    ) -> PushReceipt:
+        """Send a message in a user's name to one unlimited group or, in one transaction, to many.
+
+        The user need not be a member. Arguments are those of ``push_p2p``, with ids of groups for ``to``.
+        """
+        body = self._push(from_account, payload, from_resource, biz_type, is_store)
+        return await self._push_to_ids("/api/push/p2u/", to, body)
 
     async def create_topic(self, owner: str, name: str, accounts: Iterable[str], *, extra: str = "") -> Topic:
         """Create a topic of an owner and other members; ``extra`` is the app's own text."""
@@ -209,14 +227,60 @@ class AppServer:
         """End a topic, as the owner."""
         await self._api.call("DELETE", self._topic(topic_id), NoneType, account=owner)
 
+    async def create_group(self, owner: str, name: str, *, extra: str = "") -> UnlimitedGroup:
+        """Create an unlimited group, whose first member is its owner. Others join by their SDKs."""
+        body = {"topicName": name, "extra": extra}
+        return await self._api.call("POST", _GROUP, UnlimitedGroup, account=owner, body=body)
+
+    async def get_group(self, account: str, group_id: int) -> UnlimitedGroup:
+        """Return an unlimited group, for a member or its owner."""
+        return await self._api.call("GET", _GROUP, UnlimitedGroup, query=_naming(group_id), account=account)
+
+    async def list_groups(self, account: str) -> tuple[int, ...]:
+        """Return the ids of the unlimited groups that a user is in, in the order of joining."""
+        return await self._api.call("GET", f"{_GROUP}/topics", tuple[int, ...], account=account)
+
+    async def group_members(self, account: str, group_id: int) -> AsyncIterator[UnlimitedGroupMember]:
+        """Iterate over the members of an unlimited group, by ascending ``user_id``; for a member or its owner.
+
+        They are asked for in batches, meanwhile others may come and go.
+        """
+        after = 0
+        while True:
+            query = _naming(group_id) | {"startUuid": str(after)}
+            page = await self._api.call(
+                "GET", f"{_GROUP}/userlist", GroupMembersPage, query=query, account=account
+            )
+            for member in page.members:
+                yield member
+            if page.is_end or not page.members:
+                return
+            after = page.members[-1].user_id
+
+    async def count_online(self, account: str, group_id: int) -> int:
+        """Return how many members of an unlimited group are logged in now; for a member or its owner."""
+        answer = await self._api.call(
+            "GET", f"{_GROUP}/onlineinfo", OnlineCount, query=_naming(group_id), account=account
+        )
+        return answer.count
+
+    async def mute(self, owner: str, group_id: int, account: str, *, until_s: int) -> None:
+        """Let a member not talk in an unlimited group before a time (UTC epoch seconds); 0 lifts it."""
+        body = {"topicId": str(group_id), "account": account, "forbidUntil": until_s}
+        await self._api.call("POST", f"{_GROUP}/forbid", NoneType, account=owner, body=body)
+
+    async def dismiss_group(self, owner: str, group_id: int) -> None:
+        """End an unlimited group, as its owner, who need not be in it."""
+        await self._api.call("DELETE", _GROUP, NoneType, query=_naming(group_id), account=owner)
+
     def history_by_time(
         self, account: str, conversation: Conversation, *, from_ms: int, to_ms: int
     ) -> AsyncIterator[HistoryMessage]:
         """Iterate over messages with ``from_ms <= timestamp_ms < to_ms``, oldest first.
 
         Args:
-            account: Who asks: one of the two, or a present member of the topic.
-            conversation: The other account, or the topic's id.
+            account: Who asks: one of the two, or a present member of the topic or group.
+            conversation: The other account, the topic's id, or a group's ``conversation``.
             from_ms: UTC epoch milliseconds.
             to_ms: Likewise; at most 24 hours later. For longer periods ask by sequence.
         """
@@ -257,8 +321,12 @@ class AppServer:
         """Return with whom and where a user talked of late, newest first."""
         return await self._api.call("GET", "/api/contact/", tuple[Contact, ...], account=account)
 
-    async def delete_contact(self, account: str, conversation: Conversation) -> tuple[Contact, ...]:
-        """Take a conversation off a user's contacts until its next message; returns what is left."""
+    async def delete_contact(self, account: str, conversation: str | int) -> tuple[Contact, ...]:
+        """Take a conversation, not one of a group, off a user's contacts until its next message.
+
+        Returns:
+            What is left.
+        """
         if isinstance(conversation, int):
             path, query = "/api/contact/p2t/session", {"topicId": str(conversation)}
         else:
@@ -296,13 +364,24 @@ class AppServer:
         self, account: str, conversation: Conversation, query: str, body: Mapping[str, object]
     ) -> HistoryPage:
         whole = {"appId": self._api.app_id, **body}
-        if isinstance(conversation, int):
-            whole |= {"account": account, "topicId": str(conversation)}
-            path = f"/api/msg/p2t/{query}/"
-        else:
-            whole |= {"fromAccount": account, "toAccount": conversation}
-            path = f"/api/msg/p2p/{query}/"
+        match conversation:
+            case GroupConversation(group_id):
+                whole |= {"account": account, "topicId": str(group_id)}
+                path = f"/api/msg/p2u/{query}/"
+            case int():
+                whole |= {"account": account, "topicId": str(conversation)}
+                path = f"/api/msg/p2t/{query}/"
+            case str():
+                whole |= {"fromAccount": account, "toAccount": conversation}
+                path = f"/api/msg/p2p/{query}/"
         return await self._api.call("POST", path, HistoryPage, account=account, body=whole)
+
+    async def _push_to_ids(self, path: str, to: int | Iterable[int], body: dict[str, object]) -> PushReceipt:
+        if isinstance(to, int):
+            one = await self._api.call("POST", path, PushedOne, body=body | {"topicId": str(to)})
+            return PushReceipt((one.packet_id,))
+        body |= {"topicIds": [str(topic_id) for topic_id in to]}
+        return _receipt(await self._api.call("POST", f"{path}more", PushedMany, body=body))
 
     def _push(
         self, from_account: str, payload: bytes | str, from_resource: str, biz_type: str | None, is_store: bool
@@ -321,6 +400,10 @@ class AppServer:
 
     def _topic(self, *parts: object) -> str:
         return "/".join(["/api/topic", self._api.app_id, *map(str, parts)])
+
+
+def _naming(group_id: int) -> dict[str, str]:
+    return {"topicId": str(group_id)}
 
 
 def _receipt(pushed: PushedMany) -> PushReceipt:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from openmimc.client.messages import Message, SendReceipt, Status
-from openmimc.client.user import LOGIN_TIMEOUT_S, SEND_TIMEOUT_S, MIMCUser
+from openmimc.client.messages import GroupMessage, Message, OnlineReceipt, SendReceipt, Status
+from openmimc.client.user import LOGIN_TIMEOUT_S, ONLINE_RECEIPT_TIMEOUT_S, SEND_TIMEOUT_S, MIMCUser
 from openmimc.errors import LocalProtocolError
 
 _Result = TypeVar("_Result")
@@ -56,6 +56,7 @@ class BlockingUser:
         *,
         biz_type: str | None = None,
         is_store: bool = True,
+        wants_index: bool = False,
         packet_id: str | None = None,
         timeout_s: float | None = SEND_TIMEOUT_S,
     ) -> SendReceipt:
@@ -66,6 +67,31 @@ class BlockingUser:
                 payload,
                 biz_type=biz_type,
                 is_store=is_store,
+                wants_index=wants_index,
+                packet_id=packet_id,
+                timeout_s=timeout_s,
+            )
+        )
+
+    def send_topic(
+        self,
+        topic_id: int | str,
+        payload: bytes | str,
+        *,
+        biz_type: str | None = None,
+        is_store: bool = True,
+        wants_index: bool = False,
+        packet_id: str | None = None,
+        timeout_s: float | None = SEND_TIMEOUT_S,
+    ) -> SendReceipt:
+        """Send a message to a topic; see ``MIMCUser.send_topic``."""
+        return self._run(
+            self._user.send_topic(
+                topic_id,
+                payload,
+                biz_type=biz_type,
+                is_store=is_store,
+                wants_index=wants_index,
                 packet_id=packet_id,
                 timeout_s=timeout_s,
             )
@@ -73,7 +99,7 @@ class BlockingUser:
 
     def send_group(
         self,
-        topic_id: int | str,
+        group_id: int | str,
         payload: bytes | str,
         *,
         biz_type: str | None = None,
@@ -81,13 +107,63 @@ class BlockingUser:
         packet_id: str | None = None,
         timeout_s: float | None = SEND_TIMEOUT_S,
     ) -> SendReceipt:
-        """Send a message to a topic; see ``MIMCUser.send_group``."""
+        """Send a message to an unlimited group; see ``MIMCUser.send_group``."""
         return self._run(
             self._user.send_group(
-                topic_id,
+                group_id,
                 payload,
                 biz_type=biz_type,
                 is_store=is_store,
+                packet_id=packet_id,
+                timeout_s=timeout_s,
+            )
+        )
+
+    def join_group(self, group_id: int | str, *, timeout_s: float | None = SEND_TIMEOUT_S) -> None:
+        """Become a member of an unlimited group; see ``MIMCUser.join_group``."""
+        self._run(self._user.join_group(group_id, timeout_s=timeout_s))
+
+    def quit_group(self, group_id: int | str, *, timeout_s: float | None = SEND_TIMEOUT_S) -> None:
+        """Leave an unlimited group; see ``MIMCUser.quit_group``."""
+        self._run(self._user.quit_group(group_id, timeout_s=timeout_s))
+
+    def count_online(self, group_id: int | str, *, timeout_s: float | None = SEND_TIMEOUT_S) -> int:
+        """Count the members of an unlimited group who are there; see ``MIMCUser.count_online``."""
+        return self._run(self._user.count_online(group_id, timeout_s=timeout_s))
+
+    def send_online(
+        self,
+        to_account: str,
+        payload: bytes | str,
+        *,
+        to_resource: str = "",
+        biz_type: str | None = None,
+        packet_id: str | None = None,
+    ) -> None:
+        """Send a message to devices that are there now; see ``MIMCUser.send_online``."""
+        self._run(
+            self._user.send_online(
+                to_account, payload, to_resource=to_resource, biz_type=biz_type, packet_id=packet_id
+            )
+        )
+
+    def send_online_and_wait(
+        self,
+        to_account: str,
+        payload: bytes | str,
+        *,
+        to_resource: str = "",
+        biz_type: str | None = None,
+        packet_id: str | None = None,
+        timeout_s: float | None = ONLINE_RECEIPT_TIMEOUT_S,
+    ) -> OnlineReceipt:
+        """Send an online message and wait for a receipt; see ``MIMCUser.send_online_and_wait``."""
+        return self._run(
+            self._user.send_online_and_wait(
+                to_account,
+                payload,
+                to_resource=to_resource,
+                biz_type=biz_type,
                 packet_id=packet_id,
                 timeout_s=timeout_s,
             )
@@ -99,19 +175,20 @@ class BlockingUser:
         Returns:
             None when the user is logged out, or when nothing came within ``timeout_s``.
         """
+        return self._run(_next_of(self._user.messages, timeout_s))
 
-        async def receive() -> Message | None:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    return await anext(self._user.messages(), None)
-            except TimeoutError:
-                return None
-
-        return self._run(receive())
+    def receive_group(self, *, timeout_s: float | None = None) -> GroupMessage | None:
+        """Wait for the next message of an unlimited group; otherwise as ``receive``."""
+        return self._run(_next_of(self._user.group_messages, timeout_s))
 
     def messages(self) -> Iterator[Message]:
         """Iterate over what is received until the user is logged out; see ``MIMCUser.messages``."""
         while (message := self.receive()) is not None:
+            yield message
+
+    def group_messages(self) -> Iterator[GroupMessage]:
+        """Iterate over messages of unlimited groups; see ``MIMCUser.group_messages``."""
+        while (message := self.receive_group()) is not None:
             yield message
 
     def logout(self) -> None:
@@ -155,3 +232,11 @@ class BlockingUser:
         except BaseException:
             running.cancel()  # Ctrl-C while waiting: the work is not to go on behind the caller's back.
             raise
+
+
+async def _next_of(source: Callable[[], AsyncIterator[_Result]], timeout_s: float | None) -> _Result | None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await anext(source(), None)
+    except TimeoutError:
+        return None

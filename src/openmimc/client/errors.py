@@ -11,6 +11,8 @@
         ├── Kicked              the server ended the session; ``reason`` says why
         ├── MessageRefused      the server refuses the message; ``code`` says why
         ├── SendTimedOut        no receipt in time: the outcome is unknown
+        ├── GroupRefused        the server refuses what was asked of an unlimited group; ``code`` says why
+        ├── GroupTimedOut       no answer to that in time: the outcome is unknown
         ├── ApiError            the API refuses a call of the app's server; ``code`` says why
         ├── UnexpectedAnswer    what answers a call is no messaging server
         └── NotAFormat          the payload is none of the recommended messages
@@ -157,6 +159,39 @@ class SendTimedOut(ClientError):
     def __init__(self, packet_id: str, timeout_s: float) -> None:
         super().__init__(f"no receipt for {packet_id} within {timeout_s:g} s")
         self.packet_id = packet_id
+        self.timeout_s = timeout_s
+
+
+class GroupRefused(ClientError):
+    """What was asked of an unlimited group was refused; nothing was changed.
+
+    Attributes:
+        group_id: The group.
+        code: Stable number: 404 for no such group, 403 for what this user may not do.
+        text: English sentence.
+    """
+
+    def __init__(self, group_id: int, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.group_id = group_id
+        self.code = code
+        self.text = text
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same may succeed later. Here 500 says that as well (protocol reference, 10)."""
+        return self.code in BUSY_CODES or self.code >= 500
+
+
+class GroupTimedOut(ClientError):
+    """No answer about an unlimited group came in time: it may have been done, or not.
+
+    Asking again is safe: joining a group twice, or quitting it twice, is the same as once.
+    """
+
+    def __init__(self, group_id: int, timeout_s: float) -> None:
+        super().__init__(f"no answer about group {group_id} within {timeout_s:g} s")
+        self.group_id = group_id
         self.timeout_s = timeout_s
 
 

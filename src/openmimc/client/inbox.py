@@ -6,6 +6,10 @@ when it asks for the next one, or when its handler returns. Whatever happens bef
 connection, a handler that fails), the server sends the list again, and nothing is lost. Repeats of what the
 app has had are filtered out by sequence, so within one process each message is handed over once.
 
+A list may be empty and say that too many messages wait to be sent (a gap). It has its turn like any other. If
+the app does not want it acknowledged, it is forgotten with all that waits behind it, because acknowledging that
+would acknowledge the gap as well; the server tells of it again.
+
 A list whose messages were all seen is kept as well, empty: its acknowledgement waits for its turn, because
 those messages may still lie in the queue.
 
@@ -15,13 +19,12 @@ the order; when the app has caught up, a pull brings them again.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from openmimc.client.dedupe import SeenSequences
 from openmimc.client.messages import Message
-from openmimc.errors import LocalProtocolError
+from openmimc.client.reading import Reader
 from openmimc.wire.events import Delivered
 
 
@@ -36,7 +39,7 @@ class _List:
         self.gap = gap
 
 
-class Inbox(AsyncIterator[Message]):
+class Inbox(Reader[Message]):
     """The queue between the connection and the app. One task at a time may read from it.
 
     Args:
@@ -45,7 +48,7 @@ class Inbox(AsyncIterator[Message]):
         acknowledge: Called with a list's ``max_sequence``; may lose it, then the list comes again.
         pull: Asks the server for what lies beyond the last acknowledgement; may be lost as well.
         on_gap: Awaited with the first and last sequence of messages that the server did not send because they
-            are too many. They are in its history. Their acknowledgement follows.
+            are too many. They are in its history. Their acknowledgement follows unless it returns False.
     """
 
     def __init__(
@@ -55,8 +58,9 @@ class Inbox(AsyncIterator[Message]):
         max_messages: int,
         acknowledge: Callable[[int], None],
         pull: Callable[[], None],
-        on_gap: Callable[[int, int], Awaitable[None]],
+        on_gap: Callable[[int, int], Awaitable[bool]],
     ) -> None:
+        super().__init__()
         self._seen = seen
         self._max_messages = max_messages
         self._acknowledge = acknowledge
@@ -66,10 +70,6 @@ class Inbox(AsyncIterator[Message]):
         self._queued = 0
         self._has_dropped = False
         self._current: Message | None = None
-        self._wakeup: asyncio.Future[None] | None = None
-        self._is_being_read = False
-        self._is_closed = False
-        self._error: Exception | None = None
 
     def add(self, delivered: Delivered) -> None:
         """Queue a list, without what was seen before."""
@@ -78,8 +78,10 @@ class Inbox(AsyncIterator[Message]):
         if self._has_dropped or (self._lists and self._queued + len(delivered.messages) > self._max_messages):
             self._has_dropped = True
             return
-        new = deque(Message.from_wire(item) for item in delivered.messages if self._seen.add(item.sequence))
         gap = (delivered.min_sequence, delivered.max_sequence) if delivered.is_overflow else None
+        if gap is not None and any(queued.gap == gap for queued in self._lists):
+            return  # A repeat, while the app is still reading history.
+        new = deque(Message.from_wire(item) for item in delivered.messages if self._seen.add(item.sequence))
         if not new and gap is None and self._lists:
             # The newest list is the one the server waits for, and covers those before it.
             self._lists[-1].max_sequence = delivered.max_sequence
@@ -110,41 +112,10 @@ class Inbox(AsyncIterator[Message]):
         self._queued = 0
         self._has_dropped = False
 
-    def close(self, error: Exception | None = None) -> None:
-        """End the iteration, with an error if there is one. What waits will be sent again by the server."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._error = error
-        self._forget_queued()
-        self._wake()
-
-    def __aiter__(self) -> Inbox:
-        return self
-
-    async def __anext__(self) -> Message:
-        """Wait for the next message; asking says that the app is done with the one before.
-
-        Raises:
-            StopAsyncIteration: the user was logged out.
-            ClientError: the session ended for another reason and does not come back.
-            LocalProtocolError: another task is reading already.
-        """
-        if self._is_being_read:
-            raise LocalProtocolError("messages are being read by another task already")
-        self._is_being_read = True
-        try:
-            return await self._next()
-        finally:
-            self._is_being_read = False
-
     async def _next(self) -> Message:
         self._current = None
         while True:
-            if self._is_closed:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
+            self._check_open()
             if not self._lists:
                 if self._has_dropped:
                     self._has_dropped = False
@@ -157,19 +128,10 @@ class Inbox(AsyncIterator[Message]):
                 self._current = first.messages.popleft()
                 return self._current
             if first.gap is not None:
-                await self._on_gap(*first.gap)
+                may_acknowledge = await self._on_gap(*first.gap)
                 first.gap = None
+                if not may_acknowledge and self._lists and self._lists[0] is first:
+                    self._forget_queued()
                 continue  # The list may be gone: the wait was long enough for anything to happen.
             self._lists.popleft()
             self._acknowledge(first.max_sequence)
-
-    async def _wait(self) -> None:
-        self._wakeup = asyncio.get_running_loop().create_future()
-        try:
-            await self._wakeup
-        finally:
-            self._wakeup = None
-
-    def _wake(self) -> None:
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)

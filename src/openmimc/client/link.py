@@ -29,8 +29,11 @@ from openmimc.wire.events import (
     Conn,
     ConnResponse,
     Event,
+    GroupAck,
+    OnlineAck,
     Ping,
     Pull,
+    SendOnline,
     SequenceAck,
 )
 from openmimc.wire.header_ids import next_header_id
@@ -39,7 +42,7 @@ from openmimc.wire.identity import Identity
 SDK_NAME = "openmimc-python"
 """What this SDK calls itself in the field ``os`` of its greeting, by which servers tell the SDKs apart."""
 
-_ONE_WAY = (SequenceAck, Pull)
+_ONE_WAY = (SequenceAck, Pull, GroupAck, SendOnline, OnlineAck)
 """Packets that the server need not answer. Source: protocol reference, 5.5."""
 
 _Expected = TypeVar("_Expected", ConnResponse, BindResponse)

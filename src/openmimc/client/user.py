@@ -10,28 +10,34 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
+from openmimc.client.checks import MAX_ACCOUNT_BYTES, MAX_RESOURCE_BYTES, check_askable, check_sendable
 from openmimc.client.dedupe import SeenSequences
-from openmimc.client.errors import LoginTimedOut, MessageRefused, NotLoggedIn, SendTimedOut
-from openmimc.client.messages import Message, SendReceipt, Status
+from openmimc.client.errors import GroupRefused, GroupTimedOut, LoginTimedOut, NotLoggedIn, SendTimedOut
+from openmimc.client.groups import KnownGroups
+from openmimc.client.messages import GroupMessage, Message, OnlineReceipt, SendReceipt, Status
 from openmimc.client.outbox import Outgoing
-from openmimc.client.session import Callbacks, Device, OnGap, OnMessage, OnStatus, Session
+from openmimc.client.session import (
+    Callbacks,
+    Device,
+    OnGap,
+    OnGroupDismissed,
+    OnGroupMessage,
+    OnMessage,
+    OnOnlineMessage,
+    OnStatus,
+    Session,
+)
 from openmimc.client.settings import Settings
 from openmimc.client.tokens import TokenFetcher, Tokens
 from openmimc.client.transport import Address
-from openmimc.errors import BadRequest, LocalProtocolError, TooBig
-from openmimc.wire.events import SendP2P, SendP2T
-
-MAX_PAYLOAD_BYTES = 65_536
-"""No server of ours takes more; an app's own limit may be lower. Checked here too, because the server closes
-the connection on a packet far beyond it, and would do so again after every reconnect."""
-
-MAX_ACCOUNT_BYTES = 256
-MAX_PACKET_ID_BYTES = 256
-MAX_BIZ_TYPE_BYTES = 1024
-MAX_RESOURCE_BYTES = 128
+from openmimc.errors import LocalProtocolError
+from openmimc.wire.events import AskGroup, GroupAnswer, GroupRequest, SendGroup, SendOnline, SendP2P, SendP2T
 
 LOGIN_TIMEOUT_S = 30.0
 SEND_TIMEOUT_S = 30.0
+
+ONLINE_RECEIPT_TIMEOUT_S = 10.0
+"""As in the Java SDK (protocol reference, 6.9)."""
 
 LOGOUT_TIMEOUT_S = 5.0
 """How long the server's answer to a logout is awaited; it only confirms."""
@@ -49,6 +55,10 @@ class MIMCUser:
     Sending is exactly once as far as the server's memory goes: until the receipt comes, the message is sent
     again after each reconnect under the same packet id, which the server stores once within 24 hours.
 
+    A topic is a group whose members are invited; its messages come with those to this user. An unlimited group
+    is a chat room that anybody of the app may join; its messages come separately, and are looser: of what a
+    device missed the server sends the newest only, and what the app leaves waiting is let go, oldest first.
+
     Args:
         app_id: The app's id.
         account: The app's own name of the user.
@@ -65,8 +75,15 @@ class MIMCUser:
         on_message: Called with each message, one at a time; awaited if it returns an awaitable. If it raises,
             the message comes again after a pause, and those behind it wait. Instead of ``messages()``.
         on_status: Called with each new status and its reason. Must not block.
-        on_gap: Called with the first and last sequence of messages that the server did not send because they
-            were too many. They are in its history.
+        on_gap: Called with the first and last sequence of messages that the server does not send because they
+            are too many. They are in its history. Afterwards they count as received, unless it returns False:
+            then the server tells of them again, and nothing behind them comes before that. Without it they
+            count as received, and a warning is logged.
+        on_group_message: As ``on_message``, for unlimited groups. Instead of ``group_messages()``.
+        on_group_dismissed: Called with the id of an unlimited group that is no more, possibly before its last
+            messages are handed over. Must not block.
+        on_online_message: Called with each online message, one at a time; awaited if it returns an awaitable.
+            When it returns, the sender gets a receipt. If it raises, or is not given, the message is lost.
         seen: Sequences that an earlier process has handled, oldest first, to be filtered out.
         settings: Times and bounds.
 
@@ -89,6 +106,9 @@ class MIMCUser:
         on_message: OnMessage | None = None,
         on_status: OnStatus | None = None,
         on_gap: OnGap | None = None,
+        on_group_message: OnGroupMessage | None = None,
+        on_group_dismissed: OnGroupDismissed | None = None,
+        on_online_message: OnOnlineMessage | None = None,
         seen: Iterable[int] = (),
         settings: Settings | None = None,
     ) -> None:
@@ -106,8 +126,11 @@ class MIMCUser:
             resource=resource,
             sso=sso,
             seen=SeenSequences(seen, limit=self._settings.remembered_sequences),
+            groups=KnownGroups(),
         )
-        self._callbacks = Callbacks(on_message, on_status, on_gap)
+        self._callbacks = Callbacks(
+            on_message, on_status, on_gap, on_group_message, on_group_dismissed, on_online_message
+        )
         self._window = asyncio.Semaphore(self._settings.max_unacknowledged)
         self._packet_ids = (f"{prefix}-{number}" for prefix in (secrets.token_hex(6),) for number in count(1))
         self._session: Session | None = None
@@ -207,6 +230,7 @@ class MIMCUser:
         *,
         biz_type: str | None = None,
         is_store: bool = True,
+        wants_index: bool = False,
         packet_id: str | None = None,
         timeout_s: float | None = SEND_TIMEOUT_S,
     ) -> SendReceipt:
@@ -220,6 +244,8 @@ class MIMCUser:
             payload: At most 65,536 bytes; text is sent as UTF-8.
             biz_type: The app's own label, at most 1,024 bytes; None for none.
             is_store: Whether the server's history keeps the message. It is delivered in either case.
+            wants_index: Whether the message is numbered in its conversation: 1, 2, 3 among those between these
+                two users that are. The receipt and the received message have it.
             packet_id: Name of the message, at most 256 bytes. Give the same one again to repeat a send
                 whose outcome is unknown. By default a new one.
             timeout_s: How long to wait for the receipt, all reconnects included; None for ever.
@@ -233,19 +259,45 @@ class MIMCUser:
         """
         return await self._send(
             SendP2P(
-                packet_id=next(self._packet_ids) if packet_id is None else packet_id,
+                packet_id=self._packet_id(packet_id),
                 to_app_id=self._app_id,
                 to_account=to_account,
-                payload=payload.encode() if isinstance(payload, str) else bytes(payload),
+                payload=_bytes_of(payload),
                 is_store=is_store,
                 biz_type=biz_type,
+                conversation=wants_index,
+            ),
+            timeout_s,
+        )
+
+    async def send_topic(
+        self,
+        topic_id: int | str,
+        payload: bytes | str,
+        *,
+        biz_type: str | None = None,
+        is_store: bool = True,
+        wants_index: bool = False,
+        packet_id: str | None = None,
+        timeout_s: float | None = SEND_TIMEOUT_S,
+    ) -> SendReceipt:
+        """Send a message to a topic that this user is a member of; otherwise as ``send``."""
+        return await self._send(
+            SendP2T(
+                packet_id=self._packet_id(packet_id),
+                to_app_id=self._app_id,
+                topic_id=int(topic_id),
+                payload=_bytes_of(payload),
+                is_store=is_store,
+                biz_type=biz_type,
+                conversation=wants_index,
             ),
             timeout_s,
         )
 
     async def send_group(
         self,
-        topic_id: int | str,
+        group_id: int | str,
         payload: bytes | str,
         *,
         biz_type: str | None = None,
@@ -253,18 +305,101 @@ class MIMCUser:
         packet_id: str | None = None,
         timeout_s: float | None = SEND_TIMEOUT_S,
     ) -> SendReceipt:
-        """Send a message to a topic that this user is a member of; otherwise as ``send``."""
+        """Send a message to an unlimited group that this user is a member of; otherwise as ``send``.
+
+        It comes to every device of the members that is there, but not to this one.
+        """
+        packet_id = self._packet_id(packet_id)
         return await self._send(
-            SendP2T(
-                packet_id=next(self._packet_ids) if packet_id is None else packet_id,
+            SendGroup(
+                packet_id=packet_id,
+                message_id=packet_id,
                 to_app_id=self._app_id,
-                topic_id=int(topic_id),
-                payload=payload.encode() if isinstance(payload, str) else bytes(payload),
+                group_id=int(group_id),
+                payload=_bytes_of(payload),
                 is_store=is_store,
                 biz_type=biz_type,
             ),
             timeout_s,
         )
+
+    async def join_group(self, group_id: int | str, *, timeout_s: float | None = SEND_TIMEOUT_S) -> None:
+        """Become a member of an unlimited group; nothing happens if this user is one.
+
+        The membership is the user's, on all devices, until ``quit_group`` or the end of the group. While there
+        is no connection the request waits for one.
+
+        Raises:
+            GroupRefused: there is no such group (404), or this user may not (403).
+            GroupTimedOut: the outcome is unknown; ask again.
+            NotLoggedIn: there is no session.
+            Kicked: the session has ended for good. LoginRefused, TokenRefused: likewise.
+        """
+        await self._ask_group(GroupRequest.JOIN, int(group_id), timeout_s)
+
+    async def quit_group(self, group_id: int | str, *, timeout_s: float | None = SEND_TIMEOUT_S) -> None:
+        """Leave an unlimited group; nothing happens if this user is not in it. Raises as ``join_group``."""
+        await self._ask_group(GroupRequest.QUIT, int(group_id), timeout_s)
+
+    async def count_online(self, group_id: int | str, *, timeout_s: float | None = SEND_TIMEOUT_S) -> int:
+        """Count the members of an unlimited group who are there now. Raises as ``join_group``."""
+        return (await self._ask_group(GroupRequest.COUNT_ONLINE, int(group_id), timeout_s)).online
+
+    async def send_online(
+        self,
+        to_account: str,
+        payload: bytes | str,
+        *,
+        to_resource: str = "",
+        biz_type: str | None = None,
+        packet_id: str | None = None,
+    ) -> None:
+        """Send a message to the devices of an account that are there now, and do not wait for anything.
+
+        It is stored nowhere, costs the server no commit, and is lost if nobody is there: good for "is typing".
+        A refusal by the server is logged.
+
+        Args:
+            to_account: An account of the app.
+            payload: At most 65,536 bytes; text is sent as UTF-8.
+            to_resource: The one device to send it to; "" for all.
+            biz_type: The app's own label, at most 1,024 bytes; None for none.
+            packet_id: Name of the message, at most 256 bytes. By default a new one.
+
+        Raises:
+            MessageRefused: a part of it is too long.
+            ConnectionLost: there is no connection now; it will not be sent.
+            NotLoggedIn: there is no session.
+            Kicked: the session has ended for good. LoginRefused, TokenRefused: likewise.
+        """
+        message = self._online(to_account, payload, to_resource, biz_type, packet_id)
+        self._require_session().send_online(message)
+
+    async def send_online_and_wait(
+        self,
+        to_account: str,
+        payload: bytes | str,
+        *,
+        to_resource: str = "",
+        biz_type: str | None = None,
+        packet_id: str | None = None,
+        timeout_s: float | None = ONLINE_RECEIPT_TIMEOUT_S,
+    ) -> OnlineReceipt:
+        """Send an online message as ``send_online`` does, and wait until a device has it.
+
+        Raises:
+            SendTimedOut: no receipt within ``timeout_s``. Most likely nobody is there; but the C++ SDK sends no
+                receipts, and receipts can be lost.
+            MessageRefused: the server refused it; ``code`` says why.
+            ConnectionLost, NotLoggedIn, Kicked, LoginRefused, TokenRefused: as for ``send_online``.
+            ValueError: a receipt of this packet id is being waited for already.
+        """
+        message = self._online(to_account, payload, to_resource, biz_type, packet_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._require_session().send_online_and_wait(message)
+        except TimeoutError as error:
+            raise SendTimedOut(message.packet_id, timeout_s or 0.0) from error
 
     def messages(self) -> AsyncIterator[Message]:
         """Iterate over what is received, across reconnects, until the user is logged out.
@@ -281,13 +416,19 @@ class MIMCUser:
             raise LocalProtocolError("messages go to on_message")
         return self._require_session().inbox
 
+    def group_messages(self) -> AsyncIterator[GroupMessage]:
+        """Iterate over what is received from unlimited groups; otherwise as ``messages``."""
+        if self._callbacks.on_group_message is not None:
+            raise LocalProtocolError("group messages go to on_group_message")
+        return self._require_session().group_inbox
+
     def _require_session(self) -> Session:
         if self._session is None:
             raise NotLoggedIn("login() was not called")
         return self._session
 
     async def _send(self, message: Outgoing, timeout_s: float | None) -> SendReceipt:
-        _check_sendable(message)
+        check_sendable(message)
         session = self._require_session()
         try:
             async with asyncio.timeout(timeout_s), self._window:
@@ -295,26 +436,41 @@ class MIMCUser:
         except TimeoutError as error:
             raise SendTimedOut(message.packet_id, timeout_s or 0.0) from error
 
+    async def _ask_group(self, request: GroupRequest, group_id: int, timeout_s: float | None) -> GroupAnswer:
+        question = AskGroup(request, next(self._packet_ids), self._app_id, group_id)
+        check_askable(question)
+        session = self._require_session()
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await session.ask_group(question)
+        except TimeoutError as error:
+            raise GroupTimedOut(group_id, timeout_s or 0.0) from error
+        if answer.code:
+            raise GroupRefused(group_id, answer.code, answer.text)
+        return answer
 
-def _check_sendable(message: Outgoing) -> None:
-    """Refuse what would make the server close the connection instead of answering.
-
-    Raises:
-        MessageRefused: with the code that a server gives for the like.
-    """
-    if len(message.payload) > MAX_PAYLOAD_BYTES:
-        raise MessageRefused(
-            message.packet_id,
-            TooBig.code,
-            f"{len(message.payload)} bytes of payload, {MAX_PAYLOAD_BYTES} allowed",
+    def _online(
+        self,
+        to_account: str,
+        payload: bytes | str,
+        to_resource: str,
+        biz_type: str | None,
+        packet_id: str | None,
+    ) -> SendOnline:
+        message = SendOnline(
+            packet_id=self._packet_id(packet_id),
+            to_app_id=self._app_id,
+            to_account=to_account,
+            to_resource=to_resource,
+            payload=_bytes_of(payload),
+            biz_type=biz_type,
         )
-    limits = [("packet_id", message.packet_id, MAX_PACKET_ID_BYTES)]
-    if message.biz_type is not None:
-        limits.append(("biz_type", message.biz_type, MAX_BIZ_TYPE_BYTES))
-    if isinstance(message, SendP2P):
-        limits.append(("to_account", message.to_account, MAX_ACCOUNT_BYTES))
-    for name, text, limit_bytes in limits:
-        if len(text.encode()) > limit_bytes:
-            raise MessageRefused(
-                message.packet_id, BadRequest.code, f"{name} has more than {limit_bytes} bytes"
-            )
+        check_sendable(message)
+        return message
+
+    def _packet_id(self, given: str | None) -> str:
+        return next(self._packet_ids) if given is None else given
+
+
+def _bytes_of(payload: bytes | str) -> bytes:
+    return payload.encode() if isinstance(payload, str) else bytes(payload)

@@ -8,7 +8,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from openmimc.client import ApiError, AppServer, ConnectionLost, HistoryMessage, MIMCUser, UnexpectedAnswer
+from openmimc.client import (
+    ApiError,
+    AppServer,
+    ConnectionLost,
+    HistoryMessage,
+    MessageRefused,
+    MIMCUser,
+    UnexpectedAnswer,
+)
 from openmimc.client.app_server import PAGE_ROWS
 from tests.integration.live_server import LiveServer
 
@@ -108,6 +116,101 @@ async def test_a_topic_lives_and_ends(server: AppServer) -> None:
     assert await server.list_topics("l-bob") == ()
 
 
+async def test_an_unlimited_group_lives_and_ends(server: AppServer) -> None:
+    group = await server.create_group("g-alice", "stadium", extra="x")
+    other = await server.create_group("g-alice", "arena")
+
+    assert (group.name, group.extra, group.owner_account, group.member_count) == ("stadium", "x", "g-alice", 1)
+    assert await server.get_group("g-alice", group.group_id) == group
+    assert await server.list_groups("g-alice") == (group.group_id, other.group_id)
+    assert await server.count_online("g-alice", group.group_id) == 0
+    await server.dismiss_group("g-alice", group.group_id)
+    assert await server.list_groups("g-alice") == (other.group_id,)
+    with pytest.raises(ApiError, match="404"):
+        await server.get_group("g-alice", group.group_id)
+
+
+async def test_members_of_a_group_can_be_muted_by_its_owner_alone(server: AppServer) -> None:
+    group = await server.create_group("u-alice", "stadium")
+
+    await server.mute("u-alice", group.group_id, "u-alice", until_s=4_000_000_000)
+    (muted,) = [member async for member in server.group_members("u-alice", group.group_id)]
+    await server.mute("u-alice", group.group_id, "u-alice", until_s=0)
+    (member,) = [member async for member in server.group_members("u-alice", group.group_id)]
+
+    assert (muted.account, muted.user_id, muted.muted_until_s) == ("u-alice", group.owner_id, 4_000_000_000)
+    assert member.muted_until_s == 0
+    with pytest.raises(ApiError, match="403"):
+        await server.mute("u-bob", group.group_id, "u-alice", until_s=4_000_000_000)
+
+
+async def test_a_push_to_groups_reaches_all_or_none(server: AppServer) -> None:
+    first, second = await server.create_group("w-alice", "one"), await server.create_group("w-alice", "two")
+
+    receipt = await server.push_group("w-news", [first.group_id, second.group_id], "both", biz_type="t")
+    alone = await server.push_group("w-news", first.group_id, b"one")
+    with pytest.raises(ApiError, match="404"):
+        await server.push_group("w-news", [first.group_id, 5], "neither")
+
+    assert (len(receipt.packet_ids), len(alone.packet_ids)) == (2, 1)
+    in_first = await collect(server.latest("w-alice", first.conversation, count=10))
+    in_second = await collect(server.latest("w-alice", second.conversation, count=10))
+    assert [message.text for message in in_first] == ["one", "both"]
+    assert [(message.text, message.biz_type) for message in in_second] == [("both", "t")]
+
+
+async def test_who_joins_by_the_sdk_is_listed_counted_and_can_be_muted(
+    server: AppServer, shared_server: LiveServer
+) -> None:
+    group = await server.create_group("j-alice", "stadium")
+    fetcher = shared_server.fetcher("j-bob")
+    async with MIMCUser(shared_server.app["appId"], "j-bob", fetcher, **shared_server.transports["tcp"]) as bob:
+        await bob.join_group(group.group_id)
+        await bob.send_group(group.group_id, "hello")
+        online = await server.count_online("j-alice", group.group_id)
+        await server.mute("j-alice", group.group_id, "j-bob", until_s=4_000_000_000)
+        with pytest.raises(MessageRefused) as caught:
+            await bob.send_group(group.group_id, "not heard")
+        await server.mute("j-alice", group.group_id, "j-bob", until_s=0)
+        await bob.send_group(group.group_id, "hello again")
+
+    members = [member.account async for member in server.group_members("j-bob", group.group_id)]
+    said = await collect(server.latest("j-alice", group.conversation, count=10))
+    assert caught.value.code == 403
+    assert (sorted(members), online) == (["j-alice", "j-bob"], 1)
+    assert await server.list_groups("j-bob") == (group.group_id,)
+    assert [message.text for message in said] == ["hello again", "hello"]
+
+
+async def test_members_are_asked_for_batch_by_batch() -> None:
+    """More members than one answer holds, from a server that is made up: they join by their SDKs."""
+    asked: list[str] = []
+
+    def answer(target: str) -> bytes:
+        asked.append(target)
+        after = int(target.partition("startUuid=")[2])
+        members = [{"uuid": str(number), "appAccount": f"user-{number}"} for number in (after + 1, after + 2)]
+        data = {"members": members[: 5 - after], "isEnd": after >= 4, "memberNum": 5}
+        return json.dumps({"code": 200, "message": "success", "data": data}).encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        body = answer(head.split()[1])
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        async with AppServer(f"http://127.0.0.1:{port}", 1, "2", "3") as server:
+            accounts = [member.account async for member in server.group_members("alice", 7)]
+
+    assert accounts == [f"user-{number}" for number in range(1, 6)]
+    assert asked == [f"/api/uctopic/userlist?topicId=7&startUuid={start}" for start in (0, 2, 4)]
+
+
 @pytest.mark.parametrize("account", ["用户", " blank ", "a,b", "naïve", "line\nbreak"])
 async def test_any_account_can_be_spoken_for(server: AppServer, account: str) -> None:
     topic = await server.create_topic(account, "t", ["friend"])
@@ -117,15 +220,17 @@ async def test_any_account_can_be_spoken_for(server: AppServer, account: str) ->
 
 
 async def test_every_way_through_history_finds_every_message_once(server: AppServer) -> None:
-    """More than two pages, in both kinds of conversations."""
+    """More than two pages, in each kind of conversations."""
     total = 2 * PAGE_ROWS + 50
     topic = await server.create_topic("h-alice", "log", ["h-bob"])
+    group = await server.create_group("h-alice", "log")
     for number in range(total):
         await server.push_p2p("h-bob", "h-alice", str(number))
         await server.push_p2t("h-bob", topic.topic_id, str(number))
+        await server.push_group("h-bob", group.group_id, str(number))
     numbers = [str(number) for number in range(total)]
 
-    for conversation in ("h-bob", topic.topic_id):
+    for conversation in ("h-bob", topic.topic_id, group.conversation):
         latest = await collect(server.latest("h-alice", conversation, count=total + 1))
         first, last = latest[-1], latest[0]
         by_time = server.history_by_time(

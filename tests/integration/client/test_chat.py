@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import pty
+import re
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -133,6 +134,57 @@ async def test_a_group_is_made_listed_and_talked_to(shared_server: LiveServer) -
         await alice.shows(f"{bob.account} → #Sunday walk", "I am")
         bob.type("/group 1")
         await bob.shows("404")
+
+
+async def test_an_unlimited_group_is_made_joined_talked_in_left_and_ended(shared_server: LiveServer) -> None:
+    async with chatting(shared_server, *names("alice", "bob")) as (alice, bob):
+        alice.type("/create Market square")
+        await alice.shows("You are talking to the unlimited group Market square")
+        group_id = re.findall(r"Market square \((\d+)\)", alice.text)[0]
+        bob.type("/joined")
+        await bob.shows("You are in no unlimited group")
+        bob.type(f"/join {group_id}")
+        await bob.shows("You are talking to the unlimited group Market square")
+        bob.type("good morning")
+        await bob.shows("me → ##Market square", "good morning", "✓")
+        await alice.shows(f"{bob.account} → ##Market square", "good morning")
+        alice.type("/members")
+        await alice.shows("2 in it, 2 of them here", alice.account, bob.account)
+        bob.type("/joined")
+        await bob.shows(f"{group_id}  Market square")
+        bob.type("/leave")
+        await bob.shows(f"You have left Market square ({group_id})")
+        bob.type("anybody?")
+        await bob.shows("To whom? Choose")
+        bob.type(f"/join {group_id}")
+        bob.type("back again")
+        await alice.shows("back again")
+        bob.type("/dismiss")
+        await bob.shows("403")
+        alice.type("/dismiss")
+        for terminal in (alice, bob):
+            await terminal.shows(f"The unlimited group Market square ({group_id}) is no more")
+        assert "good morning" not in re.sub("me → .*", "", bob.text)
+
+
+async def test_unlimited_groups_that_are_not_there_are_complained_about(shared_server: LiveServer) -> None:
+    async with chatting(shared_server, *names("alice")) as (alice,):
+        for line in ("/join", "/join square", "/leave", "/members", "/dismiss", "/create", "/online hello"):
+            alice.type(line)
+        alice.type("/join 5")
+        await alice.shows("404")
+        for command in ("join", "leave", "members", "dismiss"):
+            await alice.shows(f"Which one? /{command} ID")
+        await alice.shows("Say its name: /create NAME")
+        await alice.shows("Choose a person with /to ACCOUNT")
+
+
+async def test_online_messages_are_shown_and_have_receipts(shared_server: LiveServer) -> None:
+    async with chatting(shared_server, *names("alice", "bob")) as (alice, bob):
+        alice.type(f"/to {bob.account}")
+        alice.type("/online look up!")
+        await alice.shows(f"me → {bob.account} (online)", "look up!", "✓ received")
+        await bob.shows(f"{alice.account} (online)", "look up!")
 
 
 async def test_what_was_sent_to_somebody_away_is_there_when_he_comes(shared_server: LiveServer) -> None:

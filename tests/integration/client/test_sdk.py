@@ -115,7 +115,7 @@ async def test_a_group_message_reaches_the_other_members(shared_server: LiveServ
         user_of(shared_server, bob_name, transport) as bob,
         user_of(shared_server, carol_name, transport) as carol,
     ):
-        receipt = await alice.send_group(str(topic_id), "hello everybody")
+        receipt = await alice.send_topic(str(topic_id), "hello everybody")
         received = [(await take(member.messages(), 1))[0] for member in (bob, carol)]
 
     assert [(item.topic_id, item.sequence) for item in received] == [(topic_id, receipt.sequence)] * 2
@@ -126,9 +126,9 @@ async def test_a_refusal_comes_with_its_code(shared_server: LiveServer, transpor
     topic_id = await shared_server.new_topic(bob_name, "carol")
     async with user_of(shared_server, alice_name, transport) as alice:
         with pytest.raises(MessageRefused) as unknown:
-            await alice.send_group(1, "hello")
+            await alice.send_topic(1, "hello")
         with pytest.raises(MessageRefused) as foreign:
-            await alice.send_group(topic_id, "hello")
+            await alice.send_topic(topic_id, "hello")
         status = alice.status
 
     assert (unknown.value.code, foreign.value.code) == (404, 403)

@@ -38,6 +38,8 @@ async def test_the_examples_run_one_after_the_other(
     assert "alice says Hello Bob" in shown
     assert "404 no such topic" in shown
     assert "bob says Welcome" in shown
+    for line in ("skipped ", "alice calls Good morning", "2 are here", "alice is typing", "RECEIVED"):
+        assert line in shown
 
 
 async def run(code: CodeType, names: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ async def test_a_user_who_has_logged_out_is_offline(shop: Shop) -> None:
 async def test_a_topics_callbacks_name_all_members_or_those_not_reached(shop: Shop) -> None:
     topic_id = await shop.server.new_topic("alice", "bob", "carol", "dave")
     async with shop.user("alice") as alice, shop.user("bob"):
-        await alice.send_group(topic_id, b"noon?")
+        await alice.send_topic(topic_id, b"noon?")
         instant, offline = await shop.calls(2)
 
     assert (instant.json["msgType"], offline.json["msgType"]) == ("NORMAL_TOPIC_MSG", "OFFLINE_TOPIC_MSG")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
@@ -27,18 +28,22 @@ from openmimc.wire.events import (
     Conn,
     ConnResponse,
     Deliver,
+    DeliverGroup,
     Event,
     Kick,
     PacketAck,
+    SendGroup,
     SendP2P,
     SendP2T,
 )
+from openmimc.wire.group_messages import serialize_group_list, serialize_group_message
 from openmimc.wire.messages import serialize_message
 
 APP_ID = 2882303761517669588
 PACKAGE = "com.example.chat"
 SECURITY_KEY = b"0123456789abcdef"
 USER_IDS = {"alice": 8049600000000001, "bob": 8049600000000002}
+GROUP_ID = 2**53 - 1
 CHALLENGE = "4rz7Qk2mWx"
 DEADLINE_S = 5.0
 """When a test gives up; nothing here takes a hundredth of it."""
@@ -102,6 +107,15 @@ def message(
         payload=payload,
         biz_type=None,
         is_store=True,
+    )
+
+
+def group_message(
+    sequence: int, payload: bytes = b"hello", *, group_id: int = GROUP_ID, from_account: str = "bob"
+) -> Message:
+    """A stored message to an unlimited group."""
+    return msgspec.structs.replace(
+        message(sequence, payload, from_account=from_account, topic_id=group_id), kind=Kind.GROUP
     )
 
 
@@ -191,7 +205,14 @@ class Peer:
             )
         )
 
-    async def acknowledge(self, sent: SendP2P | SendP2T, sequence: int) -> None:
+    async def deliver_group(self, *messages: Message) -> None:
+        """Send a list of an unlimited group's messages."""
+        sequence = max(message.sequence for message in messages)
+        group_id = messages[0].topic_id
+        parts = [serialize_group_message(message) for message in messages]
+        await self.send(DeliverGroup(serialize_group_list(group_id, APP_ID, sequence, parts)))
+
+    async def acknowledge(self, sent: SendP2P | SendP2T | SendGroup, sequence: int) -> None:
         """Say that a message was stored."""
         await self.send(PacketAck(sent.packet_id, sequence, sequence // 10_000))
 

@@ -10,8 +10,27 @@ import pytest
 from openmimc.client import Kicked, LoginTimedOut, MIMCUser, NotLoggedIn, Status
 from openmimc.client.blocking import BlockingUser
 from openmimc.errors import LocalProtocolError
-from openmimc.wire.events import SendP2P, SendP2T, SequenceAck, Unbind
-from tests.unit.client.scripted import APP_ID, QUICK, ScriptedServer, TokenService, message
+from openmimc.wire.events import (
+    AskGroup,
+    GroupAck,
+    GroupAnswer,
+    OnlineAck,
+    SendGroup,
+    SendOnline,
+    SendP2P,
+    SendP2T,
+    SequenceAck,
+    Unbind,
+)
+from tests.unit.client.scripted import (
+    APP_ID,
+    GROUP_ID,
+    QUICK,
+    ScriptedServer,
+    TokenService,
+    group_message,
+    message,
+)
 
 
 async def test_a_whole_conversation_from_a_thread(server: ScriptedServer) -> None:
@@ -21,7 +40,7 @@ async def test_a_whole_conversation_from_a_thread(server: ScriptedServer) -> Non
         with BlockingUser(server.user()) as user:
             results.extend((user.status, user.token))
             results.append(user.send("bob", "hello").sequence)
-            results.append(user.send_group(5, "hello").sequence)
+            results.append(user.send_topic(5, "hello").sequence)
             results.extend(item.text for item in user.messages())
 
     conversation = asyncio.create_task(asyncio.to_thread(converse))
@@ -118,3 +137,38 @@ async def test_a_callback_that_would_wait_for_itself_is_told_so(tcp_server: Scri
     await asyncio.to_thread(user.close)
 
     assert len(caught) == 3
+
+
+async def test_unlimited_groups_and_online_messages_from_a_thread(server: ScriptedServer) -> None:
+    results: list[object] = []
+
+    def converse() -> None:
+        with BlockingUser(server.user()) as user:
+            user.join_group(GROUP_ID)
+            results.append(user.count_online(GROUP_ID))
+            results.append(user.send_group(GROUP_ID, "hello").sequence)
+            results.append(user.receive_group(timeout_s=0.001))
+            user.send_online("bob", "typing")
+            results.append(user.send_online_and_wait("bob", "typing").code)
+            results.extend(item.text for item in user.group_messages())
+
+    def answer(asked: AskGroup, online: int = 0) -> GroupAnswer:
+        return GroupAnswer(asked.request, asked.packet_id, APP_ID, asked.group_id, online=online)
+
+    conversation = asyncio.create_task(asyncio.to_thread(converse))
+    peer = await server.next_peer()
+    bind = await peer.accept()
+    await peer.send(answer(await peer.expect(AskGroup)))
+    await peer.send(answer(await peer.expect(AskGroup), online=2))
+    await peer.acknowledge(await peer.expect(SendGroup), 1)
+    await peer.expect(SendOnline)
+    sent = await peer.expect(SendOnline)
+    await peer.send(OnlineAck(sent.packet_id, bind.user_id, bind.resource, 1))
+    await peer.deliver_group(group_message(2, b"one"), group_message(3, b"two"))
+    acknowledgement = await peer.next_event()
+    await peer.kick("single-resource-kick")
+
+    with pytest.raises(Kicked):
+        await conversation
+    assert results == [2, 1, None, 1, "one", "two"]
+    assert acknowledgement == GroupAck(GROUP_ID, 3)

@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 
 from openmimc.client.dedupe import SeenSequences
 from openmimc.client.inbox import Inbox
-from openmimc.wire.events import Delivered, DeliveredMessage, OtherPacket, SequenceAck
-from openmimc.wire.pb import mimc_pb2
-from tests.unit.client.scripted import ScriptedServer, message
-
-COMPOUND = 6
-STATUS_EXCEED_COUNT_LIMIT = 2
+from openmimc.wire.events import Delivered, DeliveredMessage, DeliverOverflow, SequenceAck
+from tests.unit.client.scripted import ScriptedServer, group_message, message, until
 
 
 def delivered(*sequences: int) -> Delivered:
@@ -52,7 +48,7 @@ class Server:
 
 
 def inbox_of(server: Server, seen: SeenSequences) -> Inbox:
-    async def on_gap(first: int, last: int) -> None:
+    async def on_gap(first: int, last: int) -> bool:
         raise AssertionError("there is no gap")
 
     return Inbox(seen, max_messages=4, acknowledge=server.acknowledge, pull=lambda: None, on_gap=on_gap)
@@ -135,7 +131,7 @@ async def test_a_gap_is_told_and_then_acknowledged(server: ScriptedServer) -> No
     peer = await server.log_in(user)
     coming = asyncio.create_task(anext(user.messages()))
 
-    await peer.send(gap(5, 900))
+    await peer.send(DeliverOverflow(5, 900))
     acknowledgement = asyncio.create_task(peer.next_event())
     await asyncio.sleep(0.01)
     before = acknowledgement.done()
@@ -154,7 +150,7 @@ async def test_a_gap_without_a_callback_is_logged_and_acknowledged(
     user = tcp_server.user(on_message=print)
     peer = await tcp_server.log_in(user)
 
-    await peer.send(gap(5, 900))
+    await peer.send(DeliverOverflow(5, 900))
 
     assert await peer.next_event() == SequenceAck(900)
     assert "5 to 900" in caplog.text
@@ -171,7 +167,7 @@ async def test_a_gap_whose_callback_fails_is_told_again(tcp_server: ScriptedServ
 
     user = tcp_server.user(on_gap=on_gap)
     peer = await tcp_server.log_in(user)
-    await peer.send(gap(5, 900))
+    await peer.send(DeliverOverflow(5, 900))
 
     with pytest.raises(RuntimeError):
         await anext(user.messages())
@@ -192,7 +188,7 @@ async def test_a_gap_comes_after_the_messages_before_it(tcp_server: ScriptedServ
     peer = await tcp_server.log_in(user)
 
     await peer.deliver(message(1), message(2))
-    await peer.send(gap(3, 9))
+    await peer.send(DeliverOverflow(3, 9))
     await peer.deliver(message(10))
     while await peer.next_event() != SequenceAck(10):
         pass
@@ -201,9 +197,48 @@ async def test_a_gap_comes_after_the_messages_before_it(tcp_server: ScriptedServ
     await user.aclose()
 
 
-def gap(first: int, last: int) -> OtherPacket:
-    """What a server sends in place of too many messages (protocol reference, 6.6)."""
-    status = mimc_pb2.MIMCPacketList(
-        uuid=1, resource="", maxSequence=last, minSequence=first, status=STATUS_EXCEED_COUNT_LIMIT
-    )
-    return OtherPacket(type=COMPOUND, packet_id="", payload=status.SerializeToString())
+async def test_a_gap_that_the_app_does_not_want_yet_is_told_again(tcp_server: ScriptedServer) -> None:
+    """Nothing is acknowledged meanwhile, or the server would take the gap for received."""
+    told: list[tuple[int, int]] = []
+    handled: list[int] = []
+
+    def on_gap(first: int, last: int) -> bool:
+        told.append((first, last))
+        return len(told) == 2
+
+    user = tcp_server.user(on_gap=on_gap, on_message=lambda item: handled.append(item.sequence))
+    peer = await tcp_server.log_in(user)
+
+    await peer.send(DeliverOverflow(5, 900))
+    await until(lambda: len(told) == 1)
+    await peer.send(DeliverOverflow(5, 901))
+    acknowledgement = await peer.next_event()
+    await peer.deliver(message(902))
+
+    assert acknowledgement == SequenceAck(901)
+    assert await peer.next_event() == SequenceAck(902)
+    assert told == [(5, 900), (5, 901)]
+    assert handled == [902]
+    await user.aclose()
+
+
+async def test_a_gap_repeated_while_the_app_reads_history_is_told_once(tcp_server: ScriptedServer) -> None:
+    told: list[tuple[int, int]] = []
+    may_go_on = asyncio.Event()
+
+    async def on_gap(first: int, last: int) -> None:
+        told.append((first, last))
+        await may_go_on.wait()
+
+    user = tcp_server.user(on_gap=on_gap, on_message=print)
+    peer = await tcp_server.log_in(user)
+
+    await peer.send(DeliverOverflow(5, 900))
+    await peer.send(DeliverOverflow(5, 900))
+    await peer.deliver_group(group_message(1))
+    await anext(user.group_messages())  # So both have arrived.
+    may_go_on.set()
+
+    assert await peer.next_event() == SequenceAck(900)
+    assert told == [(5, 900)]
+    await user.aclose()

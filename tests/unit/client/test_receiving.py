@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from openmimc.client import Message, Settings
@@ -32,7 +33,7 @@ async def test_a_message_arrives_with_all_its_fields(server: ScriptedServer) -> 
         is_store=True,
     )
     assert received.text == "grüß"
-    assert not received.is_group
+    assert not received.is_topic
     await user.aclose()
 
 
@@ -43,7 +44,17 @@ async def test_a_group_message_names_its_topic(server: ScriptedServer) -> None:
     await peer.deliver(message(1, topic_id=2**53 + 1))
     received = await anext(user.messages())
 
-    assert (received.topic_id, received.to_account, received.is_group) == (2**53 + 1, "", True)
+    assert (received.topic_id, received.to_account, received.is_topic) == (2**53 + 1, "", True)
+    await user.aclose()
+
+
+async def test_a_numbered_message_has_its_number(server: ScriptedServer) -> None:
+    user = server.user()
+    peer = await server.log_in(user)
+
+    await peer.deliver(msgspec.structs.replace(message(1), index=7))
+
+    assert (await anext(user.messages())).index == 7
     await user.aclose()
 
 
@@ -352,7 +363,7 @@ async def test_packets_of_a_kind_the_sdk_does_not_know_are_passed_over(server: S
     user = server.user()
     peer = await server.log_in(user)
 
-    await peer.send(OtherPacket(type=8, packet_id="x", payload=b"\x00"))
+    await peer.send(OtherPacket(type=10, packet_id="x", payload=b"\x00"))
     await peer.deliver(message(1))
 
     assert (await anext(user.messages())).sequence == 1

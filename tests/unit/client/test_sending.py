@@ -50,7 +50,7 @@ async def test_a_group_message_names_its_topic(tcp_server: ScriptedServer, topic
     user = tcp_server.user()
     peer = await tcp_server.log_in(user)
 
-    sending = asyncio.create_task(user.send_group(topic_id, "hello"))
+    sending = asyncio.create_task(user.send_topic(topic_id, "hello"))
     sent = await peer.expect(SendP2T)
     await peer.acknowledge(sent, 7)
 
@@ -77,7 +77,7 @@ async def test_a_refusal_is_raised_with_its_code_and_text(server: ScriptedServer
     user = server.user()
     peer = await server.log_in(user)
 
-    sending = asyncio.create_task(user.send_group(1, "hello"))
+    sending = asyncio.create_task(user.send_topic(1, "hello"))
     sent = await peer.expect(SendP2T)
     await peer.send(PacketAck(sent.packet_id, 0, 1_600_000_000, 404, "no such topic"))
 
@@ -134,7 +134,7 @@ async def test_what_is_sent_while_offline_follows_what_was_sent_before(server: S
     peer = await server.next_peer()
     await peer.greet()
     sending.append(asyncio.create_task(user.send("bob", "2")))
-    sending.append(asyncio.create_task(user.send_group(5, "3")))
+    sending.append(asyncio.create_task(user.send_topic(5, "3")))
     await asyncio.sleep(0)
     await peer.close()
     peer = await server.next_peer()
@@ -329,4 +329,22 @@ async def test_a_send_may_begin_while_the_user_is_still_logging_in(tcp_server: S
     await login
     assert (await sending).sequence == 3
     await until(lambda: sending.done())
+    await user.aclose()
+
+
+async def test_a_message_can_be_numbered_in_its_conversation(server: ScriptedServer) -> None:
+    user = server.user()
+    peer = await server.log_in(user)
+
+    sending = [
+        asyncio.create_task(user.send("bob", "x", wants_index=True)),
+        asyncio.create_task(user.send_topic(5, "x", wants_index=True)),
+        asyncio.create_task(user.send("bob", "x")),
+    ]
+    sent = [await peer.expect(SendP2P), await peer.expect(SendP2T), await peer.expect(SendP2P)]
+    for index, item in zip((7, 8, 0), sent, strict=True):
+        await peer.send(PacketAck(item.packet_id, 20_000 + index, 2, index=index))
+
+    assert [item.conversation for item in sent] == [True, True, False]
+    assert [receipt.index for receipt in await asyncio.gather(*sending)] == [7, 8, 0]
     await user.aclose()
