@@ -16,6 +16,7 @@ The first two bytes of an input say what is done with the others:
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import IntEnum
 
 from openmimc.errors import BadChecksum, BadMagic, BadPacket, BadPayload, BadVersion, PacketTooBig
@@ -23,6 +24,7 @@ from openmimc.wire import v6, web
 from openmimc.wire.cipher import body_key, payload_key, rc4
 from openmimc.wire.connection import MAX_BODY_BYTES, Connection, Framing, Identity, Role
 from openmimc.wire.events import Conn, ConnResponse
+from openmimc.wire.header_ids import next_header_id
 from openmimc.wire.headers import CLIENT_MESSAGE_END, SECMSG, header_start, serialize_header
 
 ALLOWED = (BadMagic, BadVersion, PacketTooBig, BadChecksum, BadPacket, BadPayload)
@@ -68,14 +70,10 @@ def one_input(data: bytes) -> None:
     role = Role.SERVER if choice & 1 else Role.CLIENT
     framing = Framing.WEBSOCKET if choice & 2 else Framing.TCP
     depth = Depth(choice >> 3 & 3)
-    connection = _connection(role, framing, is_bound=bool(choice & 4), depth=depth)
-    stream = _stream(data[2:], role, framing, depth, header_bytes=piece_bytes)
-    if framing is Framing.WEBSOCKET or not piece_bytes:
-        pieces = [stream]
-    else:
-        pieces = [stream[at : at + piece_bytes] for at in range(0, len(stream), piece_bytes)]
+    connection = connection_of(role, framing, is_bound=bool(choice & 4), depth=depth)
+    stream = stream_of(data[2:], role, framing, depth, header_bytes=piece_bytes)
     try:
-        for piece in pieces:
+        for piece in pieces_of(stream, framing, piece_bytes):
             connection.receive_data(piece)
             while (event := connection.next_event()) is not None:
                 if isinstance(event, Conn):
@@ -84,8 +82,23 @@ def one_input(data: bytes) -> None:
         return
 
 
-def _connection(role: Role, framing: Framing, *, is_bound: bool, depth: Depth) -> Connection:
-    connection = Connection(role, framing)
+def pieces_of(stream: bytes, framing: Framing, piece_bytes: int) -> list[bytes]:
+    """The stream as it arrives."""
+    if framing is Framing.WEBSOCKET or not piece_bytes:
+        return [stream]
+    return [stream[at : at + piece_bytes] for at in range(0, len(stream), piece_bytes)]
+
+
+def connection_of(
+    role: Role,
+    framing: Framing,
+    *,
+    is_bound: bool,
+    depth: Depth,
+    next_id: Callable[[], str] = next_header_id,
+) -> Connection:
+    """The end under test, as far along as the depth says."""
+    connection = Connection(role, framing, next_id=next_id)
     if is_bound:
         connection.set_identity(IDENTITY)
     if role is Role.CLIENT:
@@ -103,7 +116,8 @@ def _connection(role: Role, framing: Framing, *, is_bound: bool, depth: Depth) -
     return connection
 
 
-def _stream(data: bytes, role: Role, framing: Framing, depth: Depth, *, header_bytes: int) -> bytes:
+def stream_of(data: bytes, role: Role, framing: Framing, depth: Depth, *, header_bytes: int) -> bytes:
+    """What the end receives: the input, and around it what the depth says."""
     if depth in (Depth.FRESH_STREAM, Depth.STREAM):
         return data
     framer: v6.Framer | web.Framer

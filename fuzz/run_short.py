@@ -13,6 +13,7 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -78,8 +79,13 @@ def mutate(random: Random, data: bytes, others: list[bytes]) -> bytes:
     return bytes(out[:_MAX_INPUT_BYTES])
 
 
-def run(seconds: float, seed: int) -> int:
+def run(seconds: float, seed: int, try_input: Callable[[bytes], None] = one_input) -> int:
     """Try inputs for so long; return how many.
+
+    Args:
+        seconds: Of wall-clock time.
+        seed: The same one makes the same inputs.
+        try_input: What is done with each; an exception that comes out is a find.
 
     Raises:
         SystemExit: one of them brought an error out that is not allowed.
@@ -93,7 +99,7 @@ def run(seconds: float, seed: int) -> int:
         if count >= len(corpus):
             data = mutate(random, data, corpus)
         try:
-            one_input(data)
+            try_input(data)
         except Exception:
             traceback.print_exc()
             sys.exit(f"seed {seed}, input {count}: {data.hex()}")

@@ -139,7 +139,6 @@ class Connection:
         "_challenge",
         "_codec",
         "_failure",
-        "_group_parts",
         "_identity",
         "_next_id",
         "_out",
@@ -163,8 +162,6 @@ class Connection:
         self._next_id = next_id
         self._state = State.OPENED
         self._identity: Identity | None = None
-        # Made with the first list of an unlimited group; most connections never get one.
-        self._group_parts: group_messages.DeliveryParts | None = None
         self._udid = ""
         self._challenge = ""
         self._failure: RemoteProtocolError | None = None
@@ -191,20 +188,17 @@ class Connection:
         A server does this when it accepts a BIND, before it sends anything else, a client before it sends one.
         """
         self._identity = identity
-        self._group_parts = None
         if self._state is State.READY:
             self._codec.set_identity(identity)
 
     def clear_identity(self) -> None:
         """Forget the user, as after a logout; messages become unreadable."""
         self._identity = None
-        self._group_parts = None
         self._codec.set_identity(None)
 
     def drop_caches(self) -> None:
         """Give back memory that only speeds up packets; for connections that have been quiet for long."""
         self._codec.drop_caches()
-        self._group_parts = None
 
     # ------------------------------------------------------------------ receiving
 
@@ -367,12 +361,8 @@ class Connection:
         return self._codec.seal_message(header_id, payload)
 
     def _send_deliver_group(self, deliver: DeliverGroup) -> bytes:
-        parts = self._group_parts
-        if parts is None:
-            parts = self._group_parts = group_messages.delivery_parts(self._needed_identity())
-        header_id = self._next_id()
-        payload = group_messages.serialize_group_delivery(deliver.list_bytes, parts, header_id)
-        return self._codec.seal_message(header_id, payload)
+        self._needed_identity()  # Without one, no header id is used up.
+        return self._codec.seal_group(self._next_id(), deliver)
 
     def _send_group_answer(self, answer: GroupAnswer) -> bytes:
         payload = group_messages.serialize_group_answer(answer, self._needed_identity())

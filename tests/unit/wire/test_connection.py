@@ -70,6 +70,8 @@ from openmimc.wire.v6 import EMPTY_PACKET
 from tests import strategies
 from tests.unit.wire.peers import ALICE, CHALLENGE, bound_pair, greeted_pair, ids, pass_on, receive
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 FRAMINGS = list(Framing)
 framings = st.sampled_from(FRAMINGS)
 

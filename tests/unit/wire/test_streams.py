@@ -26,6 +26,8 @@ from openmimc.wire.headers import CLIENT_REQUEST_END, header_start, serialize_he
 from tests import strategies
 from tests.unit.wire.peers import ALICE, CHALLENGE, bound_pair
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 ALLOWED = (BadMagic, BadVersion, PacketTooBig, BadChecksum, BadPacket, BadPayload)
 """The only errors that a peer can cause."""
 

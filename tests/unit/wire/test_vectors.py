@@ -72,6 +72,8 @@ from openmimc.wire.headers import (
 from openmimc.wire.messages import serialize_message
 from tests.unit.wire.peers import ids, receive
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "protocol-vectors.json").read_text(encoding="utf-8")
 )
