@@ -29,7 +29,17 @@
     │   ├── AccountBanned     446
     │   ├── TooManyConnections 447
     │   ├── TopicFull         448
-    │   └── OwnerMayNotLeave  500 the answer the original gives, text included
+    │   ├── OwnerMayNotLeave  500 the answer the original gives, text included
+    │   └── OperatorError         told in the console and by commands, never by the API
+    │       ├── BadOperatorName   400 no name for an operator
+    │       ├── BadPassword       400 no password for an operator
+    │       ├── NameTaken         400 there is an operator of this name
+    │       ├── NoSuchOperator    404 there is none of this name
+    │       ├── NoSuchAccount     404 users are not told who exists; operators are
+    │       ├── NotSignedIn       401 no session, or one that has ended
+    │       ├── SignInRefused     403 the operator's name or password is wrong
+    │       ├── WrongSetupCode    403 not the code of this start, or there is an operator already
+    │       └── TooManyAttempts   429 to sign in; says how long to wait
     └── Unavailable           503 the outcome is unknown or the server is too busy: repeat
 
 Codes are for programs, texts for people; both may reach a peer, so neither holds anything secret.
@@ -252,6 +262,81 @@ class OwnerMayNotLeave(DomainError):
 
     code = 500
     default_text = "quit topic fail"
+
+
+class OperatorError(DomainError):
+    """A rule for those who run the server refuses; users and apps are never told."""
+
+
+class BadOperatorName(OperatorError):
+    """The text is no name for an operator."""
+
+    code = 400
+    default_text = "an operator's name has 1 to 64 characters, no blanks around it and no control characters"
+
+
+class BadPassword(OperatorError):
+    """The text is no password for an operator."""
+
+    code = 400
+    default_text = "a password has 10 to 1,000 characters"
+
+
+class NameTaken(OperatorError):
+    """There is an operator of this name already."""
+
+    code = 400
+    default_text = "there is an operator of this name already"
+
+
+class NoSuchOperator(OperatorError):
+    """There is no operator of this name."""
+
+    code = 404
+    default_text = "there is no operator of this name"
+
+
+class NoSuchAccount(OperatorError):
+    """The app has no account of this name. Users are not told who exists; operators are."""
+
+    code = 404
+    default_text = "no such account"
+
+
+class NotSignedIn(OperatorError):
+    """There is no such session of an operator, or it has ended."""
+
+    code = 401
+    default_text = "not signed in"
+
+
+class SignInRefused(OperatorError):
+    """The name or the password of an operator is wrong; which one is not said."""
+
+    code = 403
+    default_text = "wrong name or password"
+
+
+class WrongSetupCode(OperatorError):
+    """It is not the code that this start of the server printed, or there is an operator already."""
+
+    code = 403
+    default_text = "the set-up code is wrong or was used"
+
+
+class TooManyAttempts(OperatorError):
+    """Somebody guesses passwords.
+
+    Attributes:
+        retry_after_s: How long until the next attempt is let through.
+    """
+
+    code = 429
+    default_text = "too many attempts"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many attempts; wait {retry_after_s} s")
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(ImError):

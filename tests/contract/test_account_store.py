@@ -9,7 +9,8 @@ import pytest
 from openmimc.domain.ports import Store
 from openmimc.model.app import Account
 from openmimc.model.ids import UserId
-from tests.contract.drafts import APP, OTHER_APP
+from tests.contract.drafts import APP, OTHER_APP, app, sweep_round
+from tests.fakes.clock import DAY_MS, FakeClock
 
 
 async def test_looking_up_creates_nothing(store: Store) -> None:
@@ -84,3 +85,121 @@ async def test_bans_and_token_generations_change_apart(store: Store) -> None:
 
 async def test_changing_an_account_that_does_not_exist_changes_nothing(store: Store) -> None:
     assert await store.change_account(UserId(1), is_banned=True) is None
+
+
+# ------------------------------------------------------------------ search
+
+
+async def names_of(store: Store, prefix: str = "", *, after: str = "", limit: int = 100) -> list[str]:
+    return [account.name for account in await store.search_accounts(APP, prefix, after=after, limit=limit)]
+
+
+async def test_a_search_gives_accounts_as_they_are(store: Store) -> None:
+    alice, _ = await store.ensure_accounts(APP, ("alice", "bob"))
+    banned = await store.change_account(alice.user_id, is_banned=True, revoke_tokens=True)
+
+    assert await store.search_accounts(APP, "al", after="", limit=5) == (banned,)
+
+
+async def test_names_are_ordered_by_their_bytes(store: Store) -> None:
+    names = ("b", "B", "a", "\u00e9", "\uff5e", "\U0001f600", "z", "10", "9", " ", "a b", "ab")
+    await store.ensure_accounts(APP, names)
+
+    assert await names_of(store) == sorted(names, key=str.encode)
+
+
+async def test_a_search_finds_names_that_begin_with_its_text_alone(store: Store) -> None:
+    await store.ensure_accounts(APP, ("anna", "ann", "Ann", "an", "ao", "joann", "a%", "a_"))
+
+    assert await names_of(store, "ann") == ["ann", "anna"]
+    assert await names_of(store, "a%") == ["a%"]
+    assert await names_of(store, "a_") == ["a_"]
+    assert await names_of(store, "anne") == []
+
+
+@pytest.mark.parametrize(
+    "prefix", ["\ud7ff", "x\ud7ff", "\U0010ffff", "x\U0010ffff", "\U0010ffff\U0010ffff", "\ue000", "x"]
+)
+async def test_the_ends_of_the_alphabet_are_no_ends_of_a_search(store: Store, prefix: str) -> None:
+    beginning = (prefix, prefix + "a", prefix + "\U0010ffff")
+    others = ("a", "y", "\ue001", "y\U0010ffff")
+    await store.ensure_accounts(APP, (*others, *beginning))
+
+    assert await names_of(store, prefix) == list(beginning)
+
+
+async def test_a_search_goes_on_behind_a_name(store: Store) -> None:
+    await store.ensure_accounts(APP, ("aa", "ab", "ac", "ad", "b"))
+
+    assert await names_of(store, "a", limit=2) == ["aa", "ab"]
+    assert await names_of(store, "a", after="ab", limit=2) == ["ac", "ad"]
+    assert await names_of(store, "a", after="ad", limit=2) == []
+    assert await names_of(store, "a", after="A", limit=1) == ["aa"]
+    assert await names_of(store, after="aa\x00", limit=1) == ["ab"]
+
+
+async def test_a_search_sees_no_other_apps_accounts(store: Store) -> None:
+    await store.ensure_accounts(OTHER_APP, ("alice",))
+
+    assert await names_of(store) == []
+
+
+# ------------------------------------------------------------------ bans and revocations that others hear of
+
+
+async def test_bans_and_revocations_are_told_in_their_order(store: Store) -> None:
+    alice, bob, carol = await store.ensure_accounts(APP, ("alice", "bob", "carol"))
+    start, _ = await store.revoked_since(-1)
+
+    await store.change_account(bob.user_id, is_banned=True)
+    await store.change_account(alice.user_id, revoke_tokens=True)
+    middle, first = await store.revoked_since(start)
+    await store.change_account(carol.user_id, is_banned=True, revoke_tokens=True)
+    await store.change_account(bob.user_id, is_banned=True)
+    end, second = await store.revoked_since(middle)
+
+    assert first == (bob.user_id, alice.user_id)
+    assert second == (carol.user_id, bob.user_id)
+    assert await store.revoked_since(end) == (end, ())
+    assert await store.revoked_since(start) == (end, first + second)
+
+
+async def test_what_voids_no_token_is_not_told(store: Store) -> None:
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    await store.change_account(alice.user_id, is_banned=True)
+    start, _ = await store.revoked_since(-1)
+
+    await store.change_account(alice.user_id, is_banned=False)
+    await store.change_account(alice.user_id)
+    await store.change_account(UserId(1), is_banned=True, revoke_tokens=True)
+
+    assert await store.revoked_since(start) == (start, ())
+
+
+async def test_after_a_day_what_was_told_is_forgotten_but_no_number_comes_twice(
+    store: Store, clock: FakeClock
+) -> None:
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    await store.save_app(app())
+    await store.change_account(alice.user_id, is_banned=True)
+    before, told = await store.revoked_since(0)
+    clock.advance(DAY_MS + 1)
+    await sweep_round(store)
+    forgotten = await store.revoked_since(0)
+
+    await store.change_account(bob.user_id, is_banned=True)
+
+    assert told == (alice.user_id,)
+    assert forgotten == (before, ())
+    assert (await store.revoked_since(before))[1] == (bob.user_id,)
+
+
+async def test_asking_for_the_present_number_tells_of_nobody(store: Store) -> None:
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    before = await store.revoked_since(-1)
+    await store.change_account(alice.user_id, is_banned=True)
+
+    number, user_ids = await store.revoked_since(-1)
+
+    assert before[1] == user_ids == ()
+    assert number > before[0]

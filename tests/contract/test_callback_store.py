@@ -294,3 +294,28 @@ async def test_presence_counts_at_each_messages_commit(store: Store) -> None:
     await asyncio.gather(append_one(store, p2p(alice, "bob", "3", callbacks=OFFLINE)))
 
     assert [event.message.packet_id for event in await listed(store)] == ["1", "3"]
+
+
+async def test_a_messages_callbacks_are_found_until_they_are_delivered(store: Store) -> None:
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    commits = [await append_one(store, p2p(alice, "bob", str(n), callbacks=BOTH)) for n in range(3)]
+    sequence = commits[1].message.sequence
+    instant, offline = before = await store.callbacks_of(sequence)
+
+    await store.settle_callback(instant.event_id, delivered=True)
+    await store.settle_callback(offline.event_id, delivered=False, error="500")
+    after = await store.callbacks_of(sequence)
+
+    assert [event.kind for event in before] == [CallbackKind.INSTANT_P2P, CallbackKind.OFFLINE_P2P]
+    assert [event.message for event in before] == [commits[1].message] * 2
+    assert [(event.event_id, event.state, event.last_error) for event in after] == [
+        (offline.event_id, CallbackState.DEAD, "500")
+    ]
+
+
+async def test_a_message_without_callbacks_has_none(store: Store) -> None:
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    commit = await append_one(store, p2p(alice, "bob", "1"))
+    await append_one(store, p2p(alice, "bob", "2", callbacks=BOTH))
+
+    assert await store.callbacks_of(commit.message.sequence) == ()

@@ -6,7 +6,9 @@ import asyncio
 
 from openmimc.domain.ports import Store
 from openmimc.model.ids import Position
+from openmimc.model.insight import Device
 from tests.contract.drafts import APP, append, p2p
+from tests.fakes.clock import FakeClock
 
 
 async def test_the_first_device_starts_at_zero(store: Store) -> None:
@@ -68,3 +70,42 @@ async def test_a_move_counts_for_what_is_called_after_it(store: Store) -> None:
     after = asyncio.ensure_future(store.open_device(alice.user_id, "tablet"))
 
     assert (await before, await after) == (0, 7)
+
+
+async def test_devices_are_listed_with_the_one_seen_last_first(store: Store, clock: FakeClock) -> None:
+    alice, bob = await store.ensure_accounts(APP, ("alice", "bob"))
+    await store.open_device(bob.user_id, "laptop")
+    start_ms = clock.now_ms()
+    for resource in ("watch", "phone", "tablet"):
+        await store.open_device(alice.user_id, resource)
+        clock.advance(1_000)
+    store.move_cursor(alice.user_id, "phone", Position(7))
+
+    await store.check_ready()  # Behind it, the move is on disk.
+    devices = await store.devices_of(alice.user_id)
+    clock.advance(1_000)
+    store.move_cursor(alice.user_id, "tablet", Position(7))
+    store.move_cursor(alice.user_id, "watch", Position(0))
+    await store.check_ready()
+    later = await store.devices_of(alice.user_id)
+
+    assert devices == (
+        Device("phone", Position(7), start_ms + 3_000),
+        Device("tablet", Position(0), start_ms + 2_000),
+        Device("watch", Position(0), start_ms),
+    )
+    assert later == (Device("tablet", Position(7), start_ms + 4_000), devices[0], devices[2])
+
+
+async def test_devices_seen_at_the_same_time_are_listed_by_name(store: Store) -> None:
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+    for resource in ("b", "a", "c"):
+        await store.open_device(alice.user_id, resource)
+
+    assert [device.resource for device in await store.devices_of(alice.user_id)] == ["a", "b", "c"]
+
+
+async def test_whoever_never_logged_in_has_no_devices(store: Store) -> None:
+    (alice,) = await store.ensure_accounts(APP, ("alice",))
+
+    assert await store.devices_of(alice.user_id) == ()

@@ -680,3 +680,24 @@ async def test_the_log_is_read_beyond_a_sequence_and_from_a_time_on(store: Store
     assert await packets_of(store, group_id, messages[2].sequence, not_before_ms=second_ms) == ["3", "4"]
     assert await packets_of(store, group_id, messages[0].sequence, not_before_ms=last_ms) == ["4"]
     assert await packets_of(store, group_id, not_before_ms=last_ms + 1) == []
+
+
+async def test_an_apps_groups_are_listed_by_id(store: Store) -> None:
+    alice, bob, carol, _ = await friends(store)
+    (mallory,) = await store.ensure_accounts(OTHER_APP, ("mallory",))
+    ids = sorted(
+        [await group_of(store, alice, bob, carol), await group_of(store, bob), await group_of(store, alice)]
+    )
+    foreign = await group_of(store, mallory)
+    gone = await group_of(store, carol)
+    await store.delete_group(gone, ignore)
+
+    everything = await store.list_groups(APP, after=TopicId(0), limit=10)
+    first = await store.list_groups(APP, after=TopicId(0), limit=2)
+    rest = await store.list_groups(APP, after=first[-1].group_id, limit=2)
+
+    assert list(everything) == [await store.find_group(group_id) for group_id in ids]
+    assert first + rest == everything
+    assert [group.group_id for group in await store.list_groups(OTHER_APP, after=TopicId(0), limit=9)] == [
+        foreign
+    ]

@@ -70,6 +70,14 @@ class Block(Struct, frozen=True):
     is_on: bool
 
 
+class Ban(Struct, frozen=True):
+    """A user banned, let in again, or whose tokens are revoked."""
+
+    user: str
+    is_banned: bool | None
+    revoke_tokens: bool
+
+
 class Hide(Struct, frozen=True):
     """A contact deleted; ``topic`` None is the other user."""
 
@@ -248,7 +256,7 @@ class Reopen(Struct, frozen=True):
 
 
 GroupWrite = Found | Join | Disband | Mute | GroupMoves
-Write = Send | Together | Block | Hide | Move | Open | Create | Change | Dismiss | GroupWrite
+Write = Send | Together | Block | Ban | Hide | Move | Open | Create | Change | Dismiss | GroupWrite
 
 sends = st.builds(
     Send,
@@ -289,6 +297,7 @@ writes = st.one_of(
     sends,
     togethers,
     st.builds(Block, users, users, st.booleans()),
+    st.builds(Ban, users, st.none() | st.booleans(), st.booleans()),
     st.builds(Hide, users, users, st.none() | topic_numbers),
     st.builds(Move, users, resources, st.integers(0, 20)),
     st.builds(Open, users, resources),
@@ -421,7 +430,35 @@ class World:
             for state in CallbackState:
                 kept.append(await self.store.list_callbacks(app_id, state, after=EventId(0), limit=100))
         kept.append(sorted((await self.store.count_callbacks()).items()))
+        kept.append(await self._insight())
         return [self._plain(item) for item in (*told, *kept, self.changes)]
+
+    async def _insight(self) -> list[Any]:
+        """What operators are shown."""
+        store = self.store
+        kept: list[Any] = [
+            await store.count_messages(app_id, from_ms=0, to_ms=2**53) for app_id in (APP, OTHER_APP)
+        ]
+        kept.append(await store.search_accounts(APP, "", after="alice", limit=2))
+        for name in NAMES:
+            kept.append(await store.devices_of(self.accounts[name].user_id))
+        _, revoked = await store.revoked_since(0)
+        kept.append([self.names[user_id] for user_id in revoked])
+        kept.append(
+            sorted(str(self._plain(entry)) for entry in await store.list_topics(APP, after=TopicId(0), limit=9))
+        )
+        kept.append(
+            sorted(str(self._plain(entry)) for entry in await store.list_groups(APP, after=TopicId(0), limit=9))
+        )
+        for sequence in self.sequences:
+            message = await store.find_message(Sequence(sequence))
+            kept.append(message)
+            if message is not None:
+                kept.append(await store.holders_of(message))
+                kept.append(await store.callbacks_of(message.sequence))
+        for packet in range(13):
+            kept.append(await store.find_packets(APP, f"packet-{packet}", 3))
+        return kept
 
     async def _groups(self) -> list[Any]:
         """All that is kept of unlimited groups."""
@@ -483,6 +520,13 @@ class World:
                 user_id, blocked = ids_of((operation.user, operation.blocked))
                 change = store.block if operation.is_on else store.unblock
                 return asyncio.ensure_future(change(user_id, blocked))
+            case Ban():
+                user_id = self.accounts[operation.user].user_id
+                return asyncio.ensure_future(
+                    store.change_account(
+                        user_id, is_banned=operation.is_banned, revoke_tokens=operation.revoke_tokens
+                    )
+                )
             case Hide():
                 conversation = self._conversation(operation.user, operation.peer, operation.topic)
                 user_id = self.accounts[operation.user].user_id
@@ -699,6 +743,9 @@ class World:
                 return (value.kind, self._group_number_of(value.group_id), user, value.sequence)
             case GroupPlace():
                 return (self._group_number_of(value.group_id), value.joined, value.cursor, value.last)
+            case Account():
+                # Not ``names``: one that comes back after its time is another.
+                return (value.name, value.token_generation, value.is_banned)
             case GroupMember():
                 return (self.names[value.user_id], value.account, value.muted_until_s)
             case Topic():

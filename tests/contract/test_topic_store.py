@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from openmimc.domain.ports import Store
 from openmimc.model.app import Account
 from openmimc.model.ids import TopicId
 from openmimc.model.topic import Member, Topic, TopicChange
-from tests.contract.drafts import APP
+from tests.contract.drafts import APP, OTHER_APP
 
 
 async def friends(store: Store) -> tuple[Account, ...]:
@@ -170,3 +172,31 @@ async def test_five_hundred_members_come_back_in_order(store: Store) -> None:
 
     assert topic.members == members_of(*accounts)
     assert await store.find_topic(topic.topic_id) == topic
+
+
+async def test_an_apps_topics_are_listed_by_id_with_the_numbers_of_their_members(store: Store) -> None:
+    alice, bob, carol, dave = await friends(store)
+    (mallory,) = await store.ensure_accounts(OTHER_APP, ("mallory",))
+    created = [
+        await store.create_topic(APP, owner.user_id, members, name=owner.name, extra="")
+        for owner, members in ((alice, (bob.user_id, carol.user_id)), (bob, ()), (dave, (alice.user_id,)))
+    ]
+    foreign = await store.create_topic(OTHER_APP, mallory.user_id, (), name="m", extra="")
+    expected = sorted(
+        ((msgspec.structs.replace(topic, members=(topic.owner,)), len(topic.members)) for topic in created),
+        key=lambda entry: entry[0].topic_id,
+    )
+
+    everything = await store.list_topics(APP, after=TopicId(0), limit=10)
+    first = await store.list_topics(APP, after=TopicId(0), limit=2)
+    rest = await store.list_topics(APP, after=first[-1][0].topic_id, limit=2)
+
+    assert list(everything) == expected
+    assert first + rest == everything
+    assert [topic.topic_id for topic, _ in await store.list_topics(OTHER_APP, after=TopicId(0), limit=9)] == [
+        foreign.topic_id
+    ]
+
+
+async def test_an_app_without_topics_lists_none(store: Store) -> None:
+    assert await store.list_topics(APP, after=TopicId(0), limit=10) == ()

@@ -26,10 +26,13 @@ from openmimc.model.group import (
 )
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Position, Sequence, TopicId, UserId
+from openmimc.model.insight import Device, HourCount
 from openmimc.model.message import Backlog, CallbackWish, Commit, Delivery, Draft, InboxPage, Kind, Message
+from openmimc.model.operator import Operator, OperatorSession
 from openmimc.model.topic import Member, Topic, TopicChange
 
-DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
+DAY_MS = 24 * HOUR_MS
 
 T = TypeVar("T")
 
@@ -72,6 +75,12 @@ class MemoryStore:
         self._group_mutes: dict[tuple[TopicId, UserId], int] = {}
         self._group_cursors: dict[tuple[TopicId, UserId, str], Sequence] = {}
         self._last_indexes: Counter[Conversation] = Counter()
+        self._seen_ms: dict[tuple[UserId, str], int] = {}
+        self._revocations: dict[int, tuple[UserId, int]] = {}
+        self._last_revocation = 0
+        self._counts: Counter[tuple[AppId, int, Kind]] = Counter()
+        self._operators: dict[str, Operator] = {}
+        self._operator_sessions: dict[bytes, OperatorSession] = {}
 
     def set_presence(self, presence: Presence) -> None:
         """See ``Store.set_presence``."""
@@ -224,6 +233,7 @@ class MemoryStore:
             self._last_indexes[conversation] += 1
             message = msgspec.structs.replace(message, index=self._last_indexes[conversation])
         self._messages[sequence] = message
+        self._counts[sender.app_id, message.timestamp_ms // HOUR_MS, message.kind] += 1
         self._packets[sender.user_id, draft.packet_id] = message
         for user_id in recipients:
             self._inboxes[user_id].append(sequence)
@@ -270,6 +280,36 @@ class MemoryStore:
                 waiting.append(sequence)
         is_backlog = len(waiting) > more_than
         return await self._told(Backlog(waiting[0], waiting[-1], Position(waiting[-1])) if is_backlog else None)
+
+    async def find_message(self, sequence: Sequence) -> Message | None:
+        """See ``MessageStore.find_message``."""
+        await self._enter()
+        return await self._told(self._messages.get(sequence))
+
+    async def find_packets(self, app_id: AppId, packet_id: str, limit: int) -> tuple[Message, ...]:
+        """See ``MessageStore.find_packets``."""
+        await self._enter()
+        found = [
+            message
+            for message in reversed(self._messages.values())
+            if message.sender.app_id == app_id and message.packet_id == packet_id
+        ]
+        return await self._told(tuple(found[:limit]))
+
+    async def holders_of(self, message: Message) -> tuple[tuple[Account, Position], ...]:
+        """See ``MessageStore.holders_of``."""
+        await self._enter()
+        if message.kind is Kind.P2P:
+            user_ids = {message.to_user_id, message.sender.user_id}
+        else:
+            user_ids = {user_id for topic_id, user_id in self._joinings if topic_id == message.topic_id}
+        holders = [
+            (self._accounts[user_id], Position(message.sequence))
+            for user_id in user_ids
+            if user_id in self._accounts and message.sequence in self._inboxes[user_id]
+        ]
+        holders.sort(key=lambda holder: holder[0].name)
+        return await self._told(tuple(holders))
 
     # -------------------------------------------------------------- callbacks
 
@@ -381,6 +421,12 @@ class MemoryStore:
             )
         return await self._told(len(chosen))
 
+    async def callbacks_of(self, sequence: Sequence) -> tuple[CallbackEvent, ...]:
+        """See ``CallbackStore.callbacks_of``."""
+        await self._enter()
+        found = [event for event in self._callbacks.values() if event.message.sequence == sequence]
+        return await self._told(tuple(found))
+
     async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
         """See ``CallbackStore.count_callbacks``."""
         await self._enter()
@@ -466,6 +512,7 @@ class MemoryStore:
         await self._enter()
         cursors = self._cursors[user_id]
         cursors.setdefault(resource, max(cursors.values(), default=Position(0)))
+        self._seen_ms[user_id, resource] = self._clock.now_ms()
         return await self._told(cursors[resource])
 
     def move_cursor(self, user_id: UserId, resource: str, position: Position) -> None:
@@ -473,8 +520,19 @@ class MemoryStore:
         if not self._is_available():
             return
         cursors = self._cursors[user_id]
-        if resource in cursors:
-            cursors[resource] = max(cursors[resource], position)
+        if cursors.get(resource, position) < position:
+            cursors[resource] = position
+            self._seen_ms[user_id, resource] = self._clock.now_ms()
+
+    async def devices_of(self, user_id: UserId) -> tuple[Device, ...]:
+        """See ``DeviceStore.devices_of``."""
+        await self._enter()
+        devices = [
+            Device(resource, cursor, self._seen_ms[user_id, resource])
+            for resource, cursor in self._cursors[user_id].items()
+        ]
+        devices.sort(key=lambda device: (-device.seen_ms, device.resource))
+        return await self._told(tuple(devices))
 
     # -------------------------------------------------------------- accounts
 
@@ -509,7 +567,30 @@ class MemoryStore:
                 is_banned=account.is_banned if is_banned is None else is_banned,
                 token_generation=account.token_generation + revoke_tokens,
             )
+            if is_banned or revoke_tokens:
+                self._last_revocation += 1
+                self._revocations[self._last_revocation] = (user_id, self._clock.now_ms())
         return await self._told(account)
+
+    async def search_accounts(
+        self, app_id: AppId, prefix: str, *, after: str, limit: int
+    ) -> tuple[Account, ...]:
+        """See ``AccountStore.search_accounts``."""
+        await self._enter()
+        names = sorted(
+            name
+            for owner_id, name in self._account_ids
+            if owner_id == app_id and name.startswith(prefix) and name > after
+        )
+        return await self._told(
+            tuple(self._accounts[self._account_ids[app_id, name]] for name in names[:limit])
+        )
+
+    async def revoked_since(self, number: int) -> tuple[int, tuple[UserId, ...]]:
+        """See ``AccountStore.revoked_since``."""
+        await self._enter()
+        revoked = [user_id for other, (user_id, _) in self._revocations.items() if 0 <= number < other]
+        return await self._told((self._last_revocation, tuple(revoked)))
 
     # -------------------------------------------------------------- apps
 
@@ -559,6 +640,17 @@ class MemoryStore:
         """See ``TopicStore.find_topic``."""
         await self._enter()
         return await self._told(self._topics.get(topic_id))
+
+    async def list_topics(self, app_id: AppId, *, after: TopicId, limit: int) -> tuple[tuple[Topic, int], ...]:
+        """See ``TopicStore.list_topics``."""
+        await self._enter()
+        found = [self._topics[topic_id] for topic_id in sorted(self._topics) if topic_id > after]
+        listed = [
+            (msgspec.structs.replace(topic, members=(topic.owner,)), len(topic.members))
+            for topic in found
+            if topic.app_id == app_id
+        ]
+        return await self._told(tuple(listed[:limit]))
 
     async def topics_of(self, user_id: UserId) -> tuple[Topic, ...]:
         """See ``TopicStore.topics_of``."""
@@ -726,6 +818,12 @@ class MemoryStore:
         await self._enter()
         return await self._told(self._groups.get(group_id))
 
+    async def list_groups(self, app_id: AppId, *, after: TopicId, limit: int) -> tuple[Group, ...]:
+        """See ``GroupStore.list_groups``."""
+        await self._enter()
+        found = [self._groups[group_id] for group_id in sorted(self._groups) if group_id > after]
+        return await self._told(tuple([group for group in found if group.app_id == app_id][:limit]))
+
     async def find_group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
         """See ``GroupStore.find_group_member``."""
         await self._enter()
@@ -840,6 +938,79 @@ class MemoryStore:
                 )
         await self._turn()
 
+    # -------------------------------------------------------------- counts
+
+    async def count_messages(self, app_id: AppId, *, from_ms: int, to_ms: int) -> tuple[HourCount, ...]:
+        """See ``CountStore.count_messages``."""
+        await self._enter()
+        found = [
+            HourCount(hour * HOUR_MS, kind, messages)
+            for (counted_id, hour, kind), messages in sorted(self._counts.items())
+            if counted_id == app_id and from_ms <= hour * HOUR_MS < to_ms
+        ]
+        return await self._told(tuple(found))
+
+    # -------------------------------------------------------------- operators
+
+    async def find_operator(self, name: str) -> Operator | None:
+        """See ``OperatorStore.find_operator``."""
+        await self._enter()
+        return await self._told(self._operators.get(name))
+
+    async def list_operators(self) -> tuple[Operator, ...]:
+        """See ``OperatorStore.list_operators``."""
+        await self._enter()
+        oldest_first = sorted(
+            self._operators.values(), key=lambda operator: (operator.created_ms, operator.name)
+        )
+        return await self._told(tuple(oldest_first))
+
+    async def create_first_operator(self, operator: Operator) -> bool:
+        """See ``OperatorStore.create_first_operator``."""
+        await self._enter()
+        is_first = not self._operators
+        if is_first:
+            self._operators[operator.name] = operator
+        return await self._told(is_first)
+
+    async def save_operator(self, operator: Operator) -> None:
+        """See ``OperatorStore.save_operator``."""
+        await self._enter()
+        self._operators[operator.name] = operator
+        self._forget_operator_sessions(lambda session: session.operator == operator.name)
+        await self._turn()
+
+    async def delete_operator(self, name: str) -> bool:
+        """See ``OperatorStore.delete_operator``."""
+        await self._enter()
+        was_there = self._operators.pop(name, None) is not None
+        self._forget_operator_sessions(lambda session: session.operator == name)
+        return await self._told(was_there)
+
+    async def save_operator_session(self, session: OperatorSession) -> None:
+        """See ``OperatorStore.save_operator_session``."""
+        await self._enter()
+        self._forget_operator_sessions(lambda other: other.expires_ms <= session.created_ms)
+        self._operator_sessions[session.token_hash] = session
+        await self._turn()
+
+    async def find_operator_session(self, token_hash: bytes) -> OperatorSession | None:
+        """See ``OperatorStore.find_operator_session``."""
+        await self._enter()
+        return await self._told(self._operator_sessions.get(token_hash))
+
+    async def delete_operator_sessions(
+        self, *, token_hash: bytes | None = None, operator: str | None = None
+    ) -> None:
+        """See ``OperatorStore.delete_operator_sessions``."""
+        await self._enter()
+        self._forget_operator_sessions(lambda s: s.token_hash == token_hash or s.operator == operator)
+        await self._turn()
+
+    def _forget_operator_sessions(self, is_over: Callable[[OperatorSession], bool]) -> None:
+        for session in [session for session in self._operator_sessions.values() if is_over(session)]:
+            del self._operator_sessions[session.token_hash]
+
     # -------------------------------------------------------------- upkeep
 
     async def sweep(self, cursor: SweepCursor, limit: int) -> SweepCursor:
@@ -869,6 +1040,16 @@ class MemoryStore:
             if is_old or event.app_id not in self._apps:
                 del self._callbacks[event.event_id]
                 deleted += 1
+        for number, (_, revoked_ms) in list(self._revocations.items()):
+            if revoked_ms < now_ms - DAY_MS:
+                del self._revocations[number]
+                deleted += 1
+        for key in list(self._counts):
+            app = self._apps.get(key[0])
+            oldest_hour = 0 if app is None else (now_ms - app.settings.msgStorageTime * DAY_MS) // HOUR_MS
+            if app is None or key[1] < oldest_hour:
+                del self._counts[key]
+                deleted += 1
         pinned = {event.message.sequence for event in self._callbacks.values()}
         for sequence, message in list(self._messages.items()):
             app = self._apps.get(message.sender.app_id)
@@ -880,10 +1061,10 @@ class MemoryStore:
             if is_old and sequence not in pinned:
                 del self._messages[sequence]
                 deleted += 1
-        for key, message in list(self._packets.items()):
-            is_gone = key[0] not in self._accounts or message.sequence not in self._messages
+        for packet, message in list(self._packets.items()):
+            is_gone = packet[0] not in self._accounts or message.sequence not in self._messages
             if is_gone or message.timestamp_ms < now_ms - DAY_MS:
-                del self._packets[key]
+                del self._packets[packet]
                 deleted += 1
         return await self._told(SweepCursor(is_done=True, deleted=deleted))
 

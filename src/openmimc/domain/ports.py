@@ -18,8 +18,10 @@ from openmimc.model.contact import Contact
 from openmimc.model.group import Group, GroupChange, GroupCursor, GroupMember, GroupPlace
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import AppId, Position, Sequence, TopicId, UserId
+from openmimc.model.insight import CallbackAttempt, ConnectionInfo, Device, HourCount, Revocation
 from openmimc.model.message import Backlog, Commit, Draft, InboxPage, Message
 from openmimc.model.online import OnlineMessage, OnlineReceipt
+from openmimc.model.operator import Operator, OperatorSession
 from openmimc.model.topic import Topic, TopicChange
 
 OnCommit = Callable[[Commit | DomainError | Unavailable], None]
@@ -100,6 +102,18 @@ class MessageStore(Protocol):
             The first and the last message of the backlog; None if there are at most ``more_than``.
         """
 
+    async def find_message(self, sequence: Sequence) -> Message | None:
+        """Look a message up, ``is_store`` or not."""
+
+    async def find_packets(self, app_id: AppId, packet_id: str, limit: int) -> tuple[Message, ...]:
+        """Messages of an app with this packet id, newest first, among its newest 200,000 at the least."""
+
+    async def holders_of(self, message: Message) -> tuple[tuple[Account, Position], ...]:
+        """The accounts in whose inbox a message lies now, by name, each with its position there.
+
+        There are none for a message to an unlimited group. Of a topic only its present members are looked at.
+        """
+
 
 class DeviceStore(Protocol):
     """Devices (user and resource) and their cursors."""
@@ -118,6 +132,9 @@ class DeviceStore(Protocol):
         message. A device that is not known is left unknown.
         """
 
+    async def devices_of(self, user_id: UserId) -> tuple[Device, ...]:
+        """The devices of a user, the one seen last first."""
+
 
 class AccountStore(Protocol):
     """Accounts."""
@@ -134,7 +151,21 @@ class AccountStore(Protocol):
     async def change_account(
         self, user_id: UserId, *, is_banned: bool | None = None, revoke_tokens: bool = False
     ) -> Account | None:
-        """Ban or unban an account, or raise its token generation; None if there is no such account."""
+        """Ban or unban an account, or raise its token generation; None if there is no such account.
+
+        A ban and a revocation are told by ``revoked_since``, to other processes too.
+        """
+
+    async def search_accounts(
+        self, app_id: AppId, prefix: str, *, after: str, limit: int
+    ) -> tuple[Account, ...]:
+        """At most ``limit`` accounts whose names begin with ``prefix``, behind ``after``, by their bytes."""
+
+    async def revoked_since(self, number: int) -> tuple[int, tuple[UserId, ...]]:
+        """Whose tokens became void by bans and revocations behind a number, and the number to ask with next.
+
+        A negative number yields nobody, and the number of now. What is older than a day may be forgotten.
+        """
 
 
 class AppsSnapshot(Struct, frozen=True):
@@ -168,6 +199,12 @@ class TopicStore(Protocol):
     async def find_topic(self, topic_id: TopicId) -> Topic | None:
         """Look a topic up, members included. Everything committed before the call is seen."""
 
+    async def list_topics(self, app_id: AppId, *, after: TopicId, limit: int) -> tuple[tuple[Topic, int], ...]:
+        """Topics of an app with greater ids than ``after``, ascending; ``members`` holds the owner alone.
+
+        Each with how many members it has.
+        """
+
     async def topics_of(self, user_id: UserId) -> tuple[Topic, ...]:
         """The topics a user is in, in the order of joining; ``members`` holds the owner alone."""
 
@@ -199,6 +236,9 @@ class GroupStore(Protocol):
 
     async def find_group(self, group_id: TopicId) -> Group | None:
         """Look a group up. Everything committed before the call is seen."""
+
+    async def list_groups(self, app_id: AppId, *, after: TopicId, limit: int) -> tuple[Group, ...]:
+        """Groups of an app with greater ids than ``after``, ascending."""
 
     async def find_group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
         """Look a member up; None if the group does not exist or the user is not in it."""
@@ -326,8 +366,64 @@ class CallbackStore(Protocol):
             How many there were.
         """
 
+    async def callbacks_of(self, sequence: Sequence) -> tuple[CallbackEvent, ...]:
+        """The callbacks of a message that have not been delivered, in the order they were put down."""
+
     async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
         """How many there are, by app and state."""
+
+
+class CountStore(Protocol):
+    """How much was said, for plots. Counted with the messages, in the same transaction."""
+
+    async def count_messages(self, app_id: AppId, *, from_ms: int, to_ms: int) -> tuple[HourCount, ...]:
+        """Messages stored per hour and kind, for hours that begin within ``from_ms <= hour < to_ms``.
+
+        Hours without any are left out. Kept as long as history.
+        """
+
+
+class OperatorStore(Protocol):
+    """Operators and their logins. Everything is on disk when a method returns."""
+
+    async def find_operator(self, name: str) -> Operator | None:
+        """Look an operator up."""
+
+    async def list_operators(self) -> tuple[Operator, ...]:
+        """All of them, oldest first."""
+
+    async def create_first_operator(self, operator: Operator) -> bool:
+        """Create an operator if there is none at all; False if there is one."""
+
+    async def save_operator(self, operator: Operator) -> None:
+        """Create an operator, or replace the one of this name; ends the sessions of the one replaced."""
+
+    async def delete_operator(self, name: str) -> bool:
+        """Remove an operator and their sessions; False if there is none."""
+
+    async def save_operator_session(self, session: OperatorSession) -> None:
+        """Remember a login, and forget those that have expired by its creation."""
+
+    async def find_operator_session(self, token_hash: bytes) -> OperatorSession | None:
+        """Look a login up, expired or not."""
+
+    async def delete_operator_sessions(
+        self, *, token_hash: bytes | None = None, operator: str | None = None
+    ) -> None:
+        """Forget one login, or all of an operator's."""
+
+
+class Traces(Protocol):
+    """What this node remembers of messages on their way: the recent ones only, in memory."""
+
+    def committed_ms(self, sequence: Sequence) -> int | None:
+        """When a message was heard to be on disk."""
+
+    def steps_of(self, sequence: Sequence, user_id: UserId) -> dict[str, tuple[int | None, int | None]]:
+        """When a message was last written to, and acknowledged by, each device of a user (by resource)."""
+
+    def attempts_of(self, sequence: Sequence) -> tuple[CallbackAttempt, ...]:
+        """The attempts to tell the app's own server of a message, oldest first."""
 
 
 class Presence(Protocol):
@@ -335,6 +431,13 @@ class Presence(Protocol):
 
     def is_bound(self, user_id: UserId) -> bool:
         """Whether the user has a device bound now."""
+
+
+class DevicePresence(Protocol):
+    """Which devices are bound."""
+
+    def connections_of(self, user_id: UserId) -> tuple[ConnectionInfo, ...]:
+        """The user's connections on this node, oldest first."""
 
 
 class GroupPresence(Protocol):
@@ -386,6 +489,8 @@ class Store(
     ContactStore,
     BlacklistStore,
     CallbackStore,
+    CountStore,
+    OperatorStore,
     SweepStore,
     Protocol,
 ):
@@ -408,8 +513,8 @@ class Webhooks(Protocol):
         """Look at the outbox soon: an append has put something there. May be called often."""
 
 
-Notice = Commit | GroupChange | OnlineMessage | OnlineReceipt
-"""What nodes tell each other. The store is the truth of the first two; the others exist nowhere else."""
+Notice = Commit | GroupChange | Revocation | OnlineMessage | OnlineReceipt
+"""What nodes tell each other. The store is the truth of the first three; the others exist nowhere else."""
 
 
 class Bus(Protocol):

@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from openmimc.model.ids import Sequence, TopicId, UserId
+from openmimc.model.app import Account
+from openmimc.model.ids import SEQUENCES_PER_MS, Position, Sequence, TopicId, UserId
+from openmimc.model.insight import Device, HourCount
 from openmimc.model.message import Kind, Message, Sender
 from openmimc.store.errors import SqliteTooOld, StoreError, StoreTooNew
 from openmimc.store.sqlite import SqliteStore
@@ -172,6 +174,53 @@ async def test_a_file_of_before_unlimited_groups_keeps_what_it_has(path: Path, c
     ]
     assert numbered.message.index == 1
     assert log == (in_group.message,)
+
+
+async def test_the_messages_of_a_file_of_before_the_console_are_counted(path: Path, clock: FakeClock) -> None:
+    """And all else that it has stays, and can be changed."""
+    old = sqlite3.connect(path, isolation_level=None)
+    migrate(old, load_migrations()[:3])
+    old.execute(
+        "INSERT INTO account (user_id, app_id, name, token_generation, banned, created_ms)"
+        " VALUES (11, ?, 'alice', 3, 1, 0)",
+        (APP,),
+    )
+    old.execute("INSERT INTO device VALUES (11, 'phone', 5, 6)")
+    per_hour = SEQUENCES_PER_MS * 3_600_000
+    rows = [
+        (5 * per_hour, 1),
+        (6 * per_hour - 1, 1),
+        (6 * per_hour, 1),
+        (6 * per_hour + 1, 2),
+        (6 * per_hour + 2, 8),
+    ]
+    for sequence, kind in rows:
+        old.execute(
+            "INSERT INTO message VALUES (?, ?, ?, 11, 'alice', 'phone', 12, '', 'p', x'', NULL, 0, NULL)",
+            (sequence, APP, kind),
+        )
+    old.close()
+
+    store = SqliteStore.open(path, clock=clock)
+    counts = await store.count_messages(APP, from_ms=0, to_ms=2**53)
+    (account,) = await store.search_accounts(APP, "", after="", limit=9)
+    devices = await store.devices_of(UserId(11))
+    revocations = [await store.revoked_since(0)]
+    await store.change_account(UserId(11), revoke_tokens=True)
+    revocations.append(await store.revoked_since(0))
+    operators = await store.list_operators()
+    await store.aclose()
+
+    assert counts == (
+        HourCount(5 * 3_600_000, Kind.P2P, 2),
+        HourCount(6 * 3_600_000, Kind.P2P, 1),
+        HourCount(6 * 3_600_000, Kind.P2T, 1),
+        HourCount(6 * 3_600_000, Kind.GROUP, 1),
+    )
+    assert account == Account(APP, UserId(11), "alice", token_generation=3, is_banned=True)
+    assert devices == (Device("phone", Position(5), 6),)
+    assert revocations == [(0, ()), (1, (UserId(11),))]
+    assert operators == ()
 
 
 async def test_a_store_of_a_newer_version_is_refused(path: Path, clock: FakeClock) -> None:

@@ -16,6 +16,7 @@ from openmimc.model.callback import CallbackState, EventId
 from openmimc.model.group import GroupCursor
 from openmimc.model.history import Conversation
 from openmimc.model.ids import Position, Sequence, TopicId, UserId
+from openmimc.model.message import Kind
 from openmimc.model.topic import TopicChange
 from openmimc.store.sqlite import (
     SqliteStore,
@@ -23,10 +24,13 @@ from openmimc.store.sqlite import (
     blacklist,
     callbacks,
     contacts,
+    counts,
+    devices,
     group_log,
     groups,
     history,
     inbox,
+    lookups,
     topics,
 )
 from tests.contract.drafts import (
@@ -60,6 +64,7 @@ GROWING_TABLES = (
     "group_mute",
     "group_cursor",
     "conversation_count",
+    "message_count",
 )
 
 
@@ -153,7 +158,18 @@ async def test_no_statement_goes_through_a_table_from_end_to_end(
     callbacks.due(reader, 9, busy=frozenset({APP}), limit_per_app=9, limit=9)
     callbacks.find(reader, APP, CallbackState.DEAD, after=EventId(0), limit=9)
     callbacks.count(reader)
+    callbacks.find_of(reader, commit.message.sequence)
     group_log.read(reader, group_id, Sequence(0), not_before_ms=0, limit=9, max_bytes=99)
+    accounts.search(reader, APP, "al", after="", limit=9)
+    accounts.revoked_since(reader, 0)
+    counts.read(reader, APP, from_ms=0, to_ms=2**50)
+    devices.find(reader, alice.user_id)
+    topics.find_all(reader, APP, after=TopicId(0), limit=9)
+    groups.find_all(reader, APP, after=TopicId(0), limit=9)
+    lookups.find(reader, commit.message.sequence)
+    lookups.find_packets(reader, APP, "a-1", 9)
+    for kind in (Kind.P2P, Kind.P2T):
+        lookups.holders_of(reader, msgspec.structs.replace(commit.message, kind=kind))
     for traced in (connection, reader):
         traced.set_trace_callback(None)
 
@@ -233,6 +249,41 @@ async def test_the_newest_of_a_groups_log_cost_the_same_whatever_it_holds(
             counts.append(next(steps))
 
     assert max(counts) - min(counts) < 50
+
+
+def test_a_search_is_one_walk_between_the_ends_of_its_names(connection: sqlite3.Connection) -> None:
+    plans = [
+        plan_of(connection, lambda c, prefix=prefix: accounts.search(c, APP, prefix, after="", limit=9))
+        for prefix in ("al", "")
+    ]
+    connection.close()
+
+    assert (
+        plans
+        == [["SEARCH account USING INDEX sqlite_autoindex_account_1 (app_id=? AND name>? AND name<?)"]] * 2
+    )
+
+
+def test_an_apps_topics_and_groups_are_one_walk_along_their_index(connection: sqlite3.Connection) -> None:
+    of_topics = plan_of(connection, lambda c: topics.find_all(c, APP, after=TopicId(0), limit=9))
+    of_groups = plan_of(connection, lambda c: groups.find_all(c, APP, after=TopicId(0), limit=9))
+    connection.close()
+
+    assert "SEARCH t USING INDEX topic_app (app_id=? AND rowid>?)" in of_topics
+    assert "SEARCH g USING INDEX unlimited_group_app (app_id=? AND rowid>?)" in of_groups
+    assert not [step for step in (*of_topics, *of_groups) if "TEMP B-TREE" in step]
+
+
+def test_a_packet_id_is_looked_for_from_the_newest_message_of_its_app_on(
+    connection: sqlite3.Connection,
+) -> None:
+    plan = plan_of(connection, lambda c: lookups.find_packets(c, APP, "p", 9))
+    connection.close()
+
+    walks = [step for step in plan if "message_retention" in step]
+    assert [step.replace(" COVERING", "") for step in walks] == [
+        "SEARCH message USING INDEX message_retention (app_id=? AND is_store=?)"
+    ] * 2
 
 
 def test_members_are_one_walk_along_their_key(connection: sqlite3.Connection) -> None:

@@ -62,7 +62,7 @@ async def test_appends_and_cursor_moves_mix_without_smaller_statements(
     await asyncio.gather(*pending)
     connection.set_trace_callback(None)
 
-    assert len(statements) < 12
+    assert len(statements) < 13
     assert await store.open_device(bob.user_id, "phone") == 99
 
 

@@ -11,10 +11,15 @@ from msgspec import Struct
 from openmimc.model.app import Account
 from openmimc.model.ids import AppId, UserId
 from openmimc.store.sqlite.bulk import Bulk, SqlValue
+from openmimc.store.sqlite.connection import snapshot
 from openmimc.store.sqlite.ledger import Ledger
 
 ID_ATTEMPTS = 8
 """Draws of random ids before giving up. One collision among a billion accounts has odds of 1 to 9 million."""
+
+_LAST_CHARACTER = chr(0x10FFFF)
+_FIRST_SURROGATE = 0xD800
+_BEHIND_SURROGATES = 0xE000
 
 AccountKey = tuple[AppId, str]
 
@@ -87,13 +92,49 @@ def create_ids(ledger: Ledger, keys: Sequence[AccountKey]) -> dict[AccountKey, U
 
 
 def change(ledger: Ledger, user_id: UserId, *, is_banned: bool | None, revoke_tokens: bool) -> Account | None:
-    """Ban or unban an account, or raise its token generation, in one statement."""
+    """Ban or unban an account, or raise its token generation, and write down whose tokens are void by that."""
     row = ledger.connection.execute(
         "UPDATE account SET banned = coalesce(?, banned), token_generation = token_generation + ?"
         " WHERE user_id = ? RETURNING app_id, user_id, name, token_generation, banned",
         (None if is_banned is None else int(is_banned), int(revoke_tokens), user_id),
     ).fetchall()
+    if row and (is_banned or revoke_tokens):
+        ledger.connection.execute(
+            "INSERT INTO revocation (user_id, revoked_ms) VALUES (?, ?)", (user_id, ledger.clock.now_ms())
+        )
     return _Row(*row[0]).account() if row else None
+
+
+def search(
+    connection: sqlite3.Connection, app_id: AppId, prefix: str, *, after: str, limit: int
+) -> tuple[Account, ...]:
+    """Return accounts by their names, whose order is that of their bytes, here and in SQLite."""
+    rows = connection.execute(
+        "SELECT app_id, user_id, name, token_generation, banned FROM account"
+        " WHERE app_id = ? AND name >= ? AND name < ? AND name <> ? ORDER BY name LIMIT ?",
+        (app_id, max(prefix, after), _behind(prefix), after, limit),
+    ).fetchall()
+    return tuple(_Row(*row).account() for row in rows)
+
+
+def revoked_since(connection: sqlite3.Connection, number: int) -> tuple[int, tuple[UserId, ...]]:
+    """Return whose tokens became void, and the last number that was given."""
+    with snapshot(connection):
+        rows = connection.execute(
+            "SELECT user_id FROM revocation WHERE ?1 >= 0 AND number > ?1 ORDER BY number", (number,)
+        ).fetchall()
+        last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revocation'").fetchall()
+    return last[0][0] if last else 0, tuple(UserId(user_id) for (user_id,) in rows)
+
+
+def _behind(prefix: str) -> str | bytes:
+    """Return the least value behind all texts that begin with ``prefix``."""
+    kept = prefix.rstrip(_LAST_CHARACTER)
+    if not kept:
+        return b""  # To SQLite, bytes are behind every text.
+    following = ord(kept[-1]) + 1
+    # Surrogates are no characters: they cannot be stored.
+    return kept[:-1] + chr(_BEHIND_SURROGATES if following == _FIRST_SURROGATE else following)
 
 
 def _create(ledger: Ledger, keys: Sequence[AccountKey]) -> dict[AccountKey, UserId]:

@@ -11,9 +11,20 @@ from openmimc.errors import DomainError, NoSuchTopic, NotAMember, SenderBlocked
 from openmimc.model.ids import SEQUENCES_PER_MS, Position, TopicId, UserId
 from openmimc.model.ids import Sequence as MessageSequence
 from openmimc.model.message import CallbackWish, Commit, Draft, Kind, Message
-from openmimc.store.sqlite import accounts, blacklist, callbacks, contacts, devices, groups, numbers, topics
+from openmimc.store.sqlite import (
+    accounts,
+    blacklist,
+    callbacks,
+    contacts,
+    counts,
+    devices,
+    groups,
+    numbers,
+    topics,
+)
 from openmimc.store.sqlite.accounts import AccountKey
 from openmimc.store.sqlite.bulk import Bulk, SqlValue
+from openmimc.store.sqlite.counts import SEQUENCES_PER_HOUR, CountKey
 from openmimc.store.sqlite.ledger import Audience, Ledger, Pair
 from openmimc.store.sqlite.messages import ROW, rows_decoder
 from openmimc.store.sqlite.numbers import ConversationKey
@@ -191,11 +202,15 @@ def _store(
     topic_rows: list[tuple[SqlValue, ...]] = []
     new_contacts: dict[Pair, MessageSequence] = {}
     causes: list[tuple[Message, CallbackWish]] = []
+    by_hour: dict[CountKey, int] = {}
     for key, index in judgement.accepted.items():
         draft = drafts[index]
         sender = draft.sender
         sequence = ledger.next_sequence(now_ms)
         conv_index = indexes.get(index)
+        kind = int(draft.kind)
+        hour = (sender.app_id, sequence // SEQUENCES_PER_HOUR, kind)
+        by_hour[hour] = by_hour.get(hour, 0) + 1
         devices_of_sender = resources[sender.user_id] if draft.copy_to_sender else ()
         # Most senders have one device: compared as a whole, it needs no loop.
         has_copy = devices_of_sender not in ((), (sender.resource,))
@@ -226,7 +241,7 @@ def _store(
             (
                 sequence,
                 sender.app_id,
-                int(draft.kind),
+                kind,
                 sender.user_id,
                 sender.account,
                 sender.resource,
@@ -266,6 +281,7 @@ def _store(
     _INBOXES.run(connection, inbox_rows)
     _TOPIC_INBOXES.run(connection, topic_rows)
     contacts.note(ledger, new_contacts)
+    counts.add(connection, by_hour)
     callbacks.put_down(ledger, causes, now_ms)
     ledger.appended_messages += len(message_rows)
     return commits

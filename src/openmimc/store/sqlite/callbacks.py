@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from openmimc.model.callback import CallbackEvent, CallbackKind, CallbackState, EventId
 from openmimc.model.ids import AppId
+from openmimc.model.ids import Sequence as MessageSequence
 from openmimc.model.message import CallbackWish, Kind, Message
 from openmimc.store.sqlite import topics
 from openmimc.store.sqlite.bulk import Bulk, SqlValue
@@ -69,6 +70,12 @@ _DUE = (
 _LIST = (
     f"SELECT json_group_array({_EVENT}) FROM (SELECT * FROM callback INDEXED BY callback_state"  # noqa: S608 - constants of ours
     f" WHERE app_id = ? AND state = ? AND event_id > ? ORDER BY event_id LIMIT ?) c {_OF_MESSAGE}"
+)
+
+_OF_SEQUENCE = (
+    f"SELECT json_group_array({_EVENT}) FROM (SELECT * FROM callback"  # noqa: S608 - constants of ours
+    f" WHERE event_id >= ?1 * {EVENTS_PER_SEQUENCE} AND event_id < (?1 + 1) * {EVENTS_PER_SEQUENCE}"
+    f" ORDER BY event_id) c {_OF_MESSAGE}"
 )
 
 
@@ -165,6 +172,11 @@ def find(
 ) -> tuple[CallbackEvent, ...]:
     """Return an app's callbacks in a state, in the order they were put down."""
     return _events(connection.execute(_LIST, (app_id, _NUMBERS[state], after, limit)).fetchone()[0])
+
+
+def find_of(connection: sqlite3.Connection, sequence: MessageSequence) -> tuple[CallbackEvent, ...]:
+    """Return a message's callbacks, in the order they were put down."""
+    return _events(connection.execute(_OF_SEQUENCE, (sequence,)).fetchone()[0])
 
 
 def settle(ledger: Ledger, event_id: EventId, *, delivered: bool, error: str, retry_at_ms: int | None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from openmimc.model.ids import Position, UserId
+from openmimc.model.insight import Device
 from openmimc.store.sqlite.bulk import Bulk
 from openmimc.store.sqlite.ledger import Ledger
 from openmimc.store.sqlite.operations import CursorMove
@@ -36,6 +38,15 @@ def open_device(ledger: Ledger, user_id: UserId, resource: str) -> Position:
         (user_id, resource, ledger.clock.now_ms()),
     ).fetchall()
     return Position(rows[0][0])
+
+
+def find(connection: sqlite3.Connection, user_id: UserId) -> tuple[Device, ...]:
+    """Return a user's devices, the one seen last first."""
+    rows = connection.execute(
+        "SELECT resource, cursor, seen_ms FROM device WHERE user_id = ? ORDER BY seen_ms DESC, resource",
+        (user_id,),
+    ).fetchall()
+    return tuple(Device(resource, Position(cursor), seen_ms) for resource, cursor, seen_ms in rows)
 
 
 def move_cursors(ledger: Ledger, moves: Sequence[CursorMove]) -> None:

@@ -27,6 +27,11 @@ _GROUP = (
     "SELECT g.group_id, g.app_id, g.owner_id, a.name, g.name, g.extra, g.member_count"
     " FROM unlimited_group g JOIN account a ON a.user_id = g.owner_id WHERE g.group_id = ?"
 )
+_LIST = (
+    "SELECT g.group_id, g.app_id, g.owner_id, a.name, g.name, g.extra, g.member_count"
+    " FROM unlimited_group g INDEXED BY unlimited_group_app JOIN account a ON a.user_id = g.owner_id"
+    " WHERE g.app_id = ? AND g.group_id > ? ORDER BY g.group_id LIMIT ?"
+)
 _MUTED_UNTIL_S = (
     "coalesce((SELECT x.until_s FROM group_mute x WHERE x.group_id = m.group_id AND x.user_id = m.user_id"
     " AND x.until_s * 1000 > ?1), 0)"
@@ -121,6 +126,12 @@ def find(connection: sqlite3.Connection, group_id: TopicId) -> Group | None:
     """Look a group up."""
     row = connection.execute(_GROUP, (group_id,)).fetchone()
     return None if row is None else Group(*row)
+
+
+def find_all(connection: sqlite3.Connection, app_id: AppId, *, after: TopicId, limit: int) -> tuple[Group, ...]:
+    """Return groups of an app by ascending id."""
+    rows = connection.execute(_LIST, (app_id, after, limit)).fetchall()
+    return tuple(Group(*row) for row in rows)
 
 
 def find_member(

@@ -7,12 +7,14 @@ guarantee that none does when it is deleted:
    ``inboxTime``, packet ids older than a day, contacts whose messages are all gone. The cutoffs are fixed when
    the round begins. When the last user has been looked at, no inbox of an app points below its cutoff, and none
    ever will, since sequences only grow: that is written down in ``inbox_swept``.
-2. CALLBACKS: those dead for long.
+2. CALLBACKS: those dead for long. Then, in one step: counts of messages older than the app's
+   ``msgStorageTime``, revocations older than a day.
 3. MESSAGES, by app: those past their time, but only below ``inbox_swept``. A message is therefore kept for
    ``inboxTime`` at least, even where ``msgStorageTime`` is shorter. What a callback points to is passed over,
    and not looked at again in this round: there may be a great many.
 4. GONE_APPS, what belongs to apps that are no more: unlimited groups; accounts with all that is theirs; topics;
-   callbacks; at last messages. Before, what is left of unlimited groups that were dismissed, of whatever app.
+   callbacks; messages; at last their counts. Before, what is left of unlimited groups that were dismissed, of
+   whatever app.
 
 A step deletes at most ``ROWS_PER_STEP`` rows of a table and is repeated in place while there may be more.
 """
@@ -33,6 +35,7 @@ from openmimc.store.sqlite.apps import settings_of
 from openmimc.store.sqlite.bulk import MAX_ROWS, Bulk
 from openmimc.store.sqlite.callbacks import EVENTS_PER_SEQUENCE
 from openmimc.store.sqlite.contacts import LAST_OF_PAIR
+from openmimc.store.sqlite.counts import HOUR_MS
 from openmimc.store.sqlite.ledger import MAX_ID, Cutoffs, Ledger, MessageRange
 
 ROWS_PER_STEP = 1_000
@@ -42,6 +45,9 @@ DAY_MS = 24 * 3600 * 1000
 
 DEAD_CALLBACK_MS = 30 * DAY_MS
 """How long an operator can look at a dead callback and replay it."""
+
+REVOCATION_MS = DAY_MS
+"""How long other processes have to learn of a revocation; they look every second."""
 
 
 class Stage(IntEnum):
@@ -106,6 +112,12 @@ _KEEP_SWEPT = Bulk(
     ("app_id", "before_sequence"),
     "INSERT INTO inbox_swept (app_id, before_sequence) SELECT * FROM v WHERE app_id IS NOT NULL"
     " ON CONFLICT DO UPDATE SET before_sequence = max(before_sequence, excluded.before_sequence)",
+)
+
+_OLD_COUNTS = Bulk(
+    ("app_id", "before_hour"),
+    "DELETE FROM message_count WHERE (app_id, hour, kind) IN (SELECT c.app_id, c.hour, c.kind FROM v"
+    " CROSS JOIN message_count c ON c.app_id = v.app_id AND c.hour < v.before_hour LIMIT ?)",
 )
 
 _GONE_USERS = "SELECT user_id FROM account WHERE app_id = ? ORDER BY name LIMIT ?"
@@ -215,8 +227,28 @@ def _sweep_callbacks(ledger: Ledger) -> SweepCursor:
         " WHERE state = 1 AND due_ms < ? LIMIT ?)",
         (ledger.clock.now_ms() - DEAD_CALLBACK_MS, ROWS_PER_STEP),
     ).rowcount
-    has_more = deleted >= ROWS_PER_STEP
-    return SweepCursor(Stage.CALLBACKS if has_more else Stage.MESSAGES, deleted=deleted)
+    if deleted >= ROWS_PER_STEP:
+        return SweepCursor(Stage.CALLBACKS, deleted=deleted)
+    small_rows = _sweep_counts(ledger) + _sweep_revocations(ledger)
+    return SweepCursor(Stage.MESSAGES, deleted=deleted + small_rows)
+
+
+def _sweep_counts(ledger: Ledger) -> int:
+    now_ms = ledger.clock.now_ms()
+    limits = [
+        (app_id, (now_ms - settings.msgStorageTime * DAY_MS) // HOUR_MS)
+        for app_id, settings in _settings(ledger.connection)
+    ]
+    # What is left, after the app's setting was lowered, say, goes in the rounds after this.
+    return _OLD_COUNTS.run(ledger.connection, limits, ROWS_PER_STEP)
+
+
+def _sweep_revocations(ledger: Ledger) -> int:
+    return ledger.connection.execute(
+        "DELETE FROM revocation WHERE number IN (SELECT number FROM revocation"
+        " WHERE revoked_ms < ? ORDER BY number LIMIT ?)",
+        (ledger.clock.now_ms() - REVOCATION_MS, ROWS_PER_STEP),
+    ).rowcount
 
 
 def _sweep_messages(ledger: Ledger, limit: int) -> SweepCursor:
@@ -278,6 +310,12 @@ def _sweep_gone_apps(ledger: Ledger, limit: int) -> SweepCursor:
     elif (app_id := _gone_app_in(connection, "message")) is not None:
         deleted = _delete_messages_of(connection, app_id, limit)
         ledger.keep_last_sequence()
+    elif (app_id := _gone_app_in(connection, "message_count")) is not None:
+        deleted = connection.execute(
+            "DELETE FROM message_count WHERE (app_id, hour, kind) IN"
+            " (SELECT app_id, hour, kind FROM message_count WHERE app_id = ? LIMIT ?)",
+            (app_id, ROWS_PER_STEP),
+        ).rowcount
     else:
         deleted = connection.execute(
             "DELETE FROM inbox_swept WHERE app_id NOT IN (SELECT app_id FROM app)"

@@ -24,7 +24,9 @@ from openmimc.model.group import Group, GroupChange, GroupCursor, GroupMember, G
 from openmimc.model.history import Conversation, HistoryPage
 from openmimc.model.ids import SEQUENCES_PER_MS, AppId, Position, TopicId, UserId
 from openmimc.model.ids import Sequence as MessageSequence
+from openmimc.model.insight import Device, HourCount
 from openmimc.model.message import Backlog, Commit, Draft, InboxPage, Message
+from openmimc.model.operator import Operator, OperatorSession
 from openmimc.model.topic import Topic, TopicChange
 from openmimc.store.errors import StoreError
 from openmimc.store.sqlite import (
@@ -34,11 +36,14 @@ from openmimc.store.sqlite import (
     blacklist,
     callbacks,
     contacts,
+    counts,
     devices,
     group_log,
     groups,
     history,
     inbox,
+    lookups,
+    operators,
     retention,
     topics,
 )
@@ -159,6 +164,20 @@ class SqliteStore:
             )
         )
 
+    async def find_message(self, sequence: MessageSequence) -> Message | None:
+        """See ``MessageStore.find_message``."""
+        return await self._readers.run(partial(lookups.find, sequence=sequence))
+
+    async def find_packets(self, app_id: AppId, packet_id: str, limit: int) -> tuple[Message, ...]:
+        """See ``MessageStore.find_packets``."""
+        return await self._readers.run(
+            partial(lookups.find_packets, app_id=app_id, packet_id=packet_id, limit=limit)
+        )
+
+    async def holders_of(self, message: Message) -> tuple[tuple[Account, Position], ...]:
+        """See ``MessageStore.holders_of``."""
+        return await self._readers.run(partial(lookups.holders_of, message=message))
+
     # -------------------------------------------------------------- devices
 
     async def open_device(self, user_id: UserId, resource: str) -> Position:
@@ -170,6 +189,10 @@ class SqliteStore:
     def move_cursor(self, user_id: UserId, resource: str, position: Position) -> None:
         """See ``DeviceStore.move_cursor``."""
         self._writer.submit(CursorMove(user_id, resource, position))
+
+    async def devices_of(self, user_id: UserId) -> tuple[Device, ...]:
+        """See ``DeviceStore.devices_of``."""
+        return await self._readers.run(partial(devices.find, user_id=user_id))
 
     # -------------------------------------------------------------- accounts
 
@@ -186,9 +209,20 @@ class SqliteStore:
     ) -> Account | None:
         """See ``AccountStore.change_account``."""
         return await self._change(
-            lambda ledger: accounts.change(ledger, user_id, is_banned=is_banned, revoke_tokens=revoke_tokens),
-            is_one_statement=True,
+            lambda ledger: accounts.change(ledger, user_id, is_banned=is_banned, revoke_tokens=revoke_tokens)
         )
+
+    async def search_accounts(
+        self, app_id: AppId, prefix: str, *, after: str, limit: int
+    ) -> tuple[Account, ...]:
+        """See ``AccountStore.search_accounts``."""
+        return await self._readers.run(
+            partial(accounts.search, app_id=app_id, prefix=prefix, after=after, limit=limit)
+        )
+
+    async def revoked_since(self, number: int) -> tuple[int, tuple[UserId, ...]]:
+        """See ``AccountStore.revoked_since``."""
+        return await self._readers.run(partial(accounts.revoked_since, number=number))
 
     # -------------------------------------------------------------- apps
 
@@ -218,6 +252,10 @@ class SqliteStore:
         """See ``TopicStore.find_topic``."""
         return await self._readers.run(partial(topics.find, topic_id=topic_id))
 
+    async def list_topics(self, app_id: AppId, *, after: TopicId, limit: int) -> tuple[tuple[Topic, int], ...]:
+        """See ``TopicStore.list_topics``."""
+        return await self._readers.run(partial(topics.find_all, app_id=app_id, after=after, limit=limit))
+
     async def topics_of(self, user_id: UserId) -> tuple[Topic, ...]:
         """See ``TopicStore.topics_of``."""
         return await self._readers.run(partial(topics.topics_of, user_id=user_id))
@@ -243,6 +281,10 @@ class SqliteStore:
     async def find_group(self, group_id: TopicId) -> Group | None:
         """See ``GroupStore.find_group``."""
         return await self._readers.run(partial(groups.find, group_id=group_id))
+
+    async def list_groups(self, app_id: AppId, *, after: TopicId, limit: int) -> tuple[Group, ...]:
+        """See ``GroupStore.list_groups``."""
+        return await self._readers.run(partial(groups.find_all, app_id=app_id, after=after, limit=limit))
 
     async def find_group_member(self, group_id: TopicId, user_id: UserId) -> GroupMember | None:
         """See ``GroupStore.find_group_member``."""
@@ -395,9 +437,60 @@ class SqliteStore:
             if count < callbacks.REPLAY_STEP:
                 return replayed
 
+    async def callbacks_of(self, sequence: MessageSequence) -> tuple[CallbackEvent, ...]:
+        """See ``CallbackStore.callbacks_of``."""
+        return await self._readers.run(partial(callbacks.find_of, sequence=sequence))
+
     async def count_callbacks(self) -> dict[tuple[AppId, CallbackState], int]:
         """See ``CallbackStore.count_callbacks``."""
         return await self._readers.run(callbacks.count)
+
+    # -------------------------------------------------------------- counts
+
+    async def count_messages(self, app_id: AppId, *, from_ms: int, to_ms: int) -> tuple[HourCount, ...]:
+        """See ``CountStore.count_messages``."""
+        return await self._readers.run(partial(counts.read, app_id=app_id, from_ms=from_ms, to_ms=to_ms))
+
+    # -------------------------------------------------------------- operators
+
+    async def find_operator(self, name: str) -> Operator | None:
+        """See ``OperatorStore.find_operator``."""
+        return await self._readers.run(partial(operators.find, name=name))
+
+    async def list_operators(self) -> tuple[Operator, ...]:
+        """See ``OperatorStore.list_operators``."""
+        return await self._readers.run(operators.find_all)
+
+    async def create_first_operator(self, operator: Operator) -> bool:
+        """See ``OperatorStore.create_first_operator``."""
+        return await self._change(
+            lambda ledger: operators.create_first(ledger, operator), is_one_statement=True
+        )
+
+    async def save_operator(self, operator: Operator) -> None:
+        """See ``OperatorStore.save_operator``."""
+        await self._change(lambda ledger: operators.save(ledger, operator))
+
+    async def delete_operator(self, name: str) -> bool:
+        """See ``OperatorStore.delete_operator``."""
+        return await self._change(lambda ledger: operators.delete(ledger, name))
+
+    async def save_operator_session(self, session: OperatorSession) -> None:
+        """See ``OperatorStore.save_operator_session``."""
+        await self._change(lambda ledger: operators.save_session(ledger, session))
+
+    async def find_operator_session(self, token_hash: bytes) -> OperatorSession | None:
+        """See ``OperatorStore.find_operator_session``."""
+        return await self._readers.run(partial(operators.find_session, token_hash=token_hash))
+
+    async def delete_operator_sessions(
+        self, *, token_hash: bytes | None = None, operator: str | None = None
+    ) -> None:
+        """See ``OperatorStore.delete_operator_sessions``."""
+        await self._change(
+            lambda ledger: operators.delete_sessions(ledger, token_hash=token_hash, operator=operator),
+            is_one_statement=True,
+        )
 
     # -------------------------------------------------------------- upkeep
 

@@ -28,6 +28,13 @@ _TOPICS_OF = (
     " FROM topic_member m JOIN topic t ON t.topic_id = m.topic_id JOIN account a ON a.user_id = t.owner_id"
     " WHERE m.user_id = ? ORDER BY m.joining)"
 )
+_LIST = (
+    "SELECT json_group_array(json_array(json_array(topic_id, app_id, owner_id, name, bulletin, extra, version,"
+    " json_array(json_array(owner_id, owner_account))), (SELECT count(*) FROM topic_member m"
+    " WHERE m.topic_id = page.topic_id))) FROM (SELECT t.*, a.name AS owner_account"
+    " FROM topic t INDEXED BY topic_app JOIN account a ON a.user_id = t.owner_id"
+    " WHERE t.app_id = ? AND t.topic_id > ? ORDER BY t.topic_id LIMIT ?) page"
+)
 _AUDIENCES = Bulk(
     ("topic_id",),
     "SELECT json_group_array(json_array(t.topic_id, t.app_id, (SELECT json_group_array(user_id)"
@@ -78,6 +85,7 @@ class _Row(Struct, frozen=True, array_like=True):
 
 _members = msgspec.json.Decoder(tuple[tuple[UserId, str], ...])
 _rows = msgspec.json.Decoder(list[_Row])
+_counted_rows = msgspec.json.Decoder(list[tuple[_Row, int]])
 _members_of_rows = msgspec.json.Decoder(list[tuple[TopicId, UserId, str]])
 _audience_rows = msgspec.json.Decoder(list[tuple[TopicId, AppId, tuple[UserId, ...]]])
 
@@ -92,6 +100,14 @@ def topics_of(connection: sqlite3.Connection, user_id: UserId) -> tuple[Topic, .
     """Return the topics a user is in, in the order of joining, with their owners as only members."""
     rows = _rows.decode(connection.execute(_TOPICS_OF, (user_id,)).fetchone()[0])
     return tuple(row.topic() for row in rows)
+
+
+def find_all(
+    connection: sqlite3.Connection, app_id: AppId, *, after: TopicId, limit: int
+) -> tuple[tuple[Topic, int], ...]:
+    """Return topics of an app by ascending id, with their owners as only members, and how many these are."""
+    rows = _counted_rows.decode(connection.execute(_LIST, (app_id, after, limit)).fetchone()[0])
+    return tuple((row.topic(), members) for row, members in rows)
 
 
 def audiences_of(ledger: Ledger, topic_ids: Iterable[TopicId]) -> dict[TopicId, Audience]:
