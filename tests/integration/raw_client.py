@@ -50,6 +50,7 @@ class RawClient:
         self.conn = Connection(Role.CLIENT, framing)
         self.events: list[Event] = []
         self.is_closed = False
+        self.said = Conn()
         self._arrived = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.StreamWriter | None = None
@@ -138,7 +139,8 @@ class RawClient:
                 await self._arrived.wait()
 
     async def handshake(self, conn: Conn | None = None) -> ConnResponse:
-        await self.send(conn or Conn(os="test", udid="test-udid"))
+        self.said = conn or Conn(os="test", udid="test-udid")
+        await self.send(self.said)
         return await self.expect(ConnResponse)
 
     async def bind(

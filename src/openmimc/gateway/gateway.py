@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -26,9 +27,11 @@ from openmimc.gateway.sdk import Sdk
 from openmimc.gateway.session import Binding, Session
 from openmimc.gateway.state import State
 from openmimc.gateway.tcp import TcpLink
+from openmimc.gateway.trace import Trace
 from openmimc.gateway.websocket import WebSocketLink
+from openmimc.model.ids import UserId
 from openmimc.model.message import Message
-from openmimc.wire.messages import serialize_message
+from openmimc.wire.codec import serialize_message
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +39,7 @@ _CHECK_EVERY_S = 30
 """How often each connection is looked at; redelivery is late by this much at most."""
 
 _DRAIN_STEP_S = 0.02
+_ENFORCE_AGAIN_S = 1.0
 
 
 class GatewayLimits(Struct, frozen=True):
@@ -92,7 +96,12 @@ class GatewayStats:
 
 
 class Gateway:
-    """The connections of this node."""
+    """The connections of this node.
+
+    Attributes:
+        trace: What is remembered of the messages that passed here.
+        revocations: Grows whenever this node hears that tokens have become void.
+    """
 
     def __init__(
         self,
@@ -105,6 +114,7 @@ class Gateway:
         bus: Bus,
         clock: Clock,
         limits: GatewayLimits,
+        trace: Trace | None = None,
     ) -> None:
         self.auth = auth
         self.apps = apps
@@ -113,12 +123,14 @@ class Gateway:
         self.store = store
         self.clock = clock
         self.limits = limits
-        self.hub = Hub()
+        self.trace = trace or Trace(clock)
+        self.hub = Hub(self.trace, self.enforce_accounts)
         self.rooms = self.hub.rooms = Rooms(self)
         self.groups = Groups(store, store, bus, self.hub)
         self.group_cursors = GroupCursors(store)
         self.stats = GatewayStats()
         self.in_flight = 0
+        self.revocations = 0
         self.now_s = 0.0
         self._sessions: set[Session] = set()
         self._unflushed: list[Session] = []
@@ -209,7 +221,20 @@ class Gateway:
                 continue
             app = self.apps.find(binding.sender.app_id)
             if app is None or app.key_generation != binding.key_generation:
-                _revoke(session)
+                session.revoke()
+
+    def enforce_accounts(self, user_ids: tuple[UserId, ...]) -> None:
+        """End, in a moment, those sessions of these users that their tokens are not good for any more.
+
+        Others stay, so being told twice is harmless.
+        """
+        if not user_ids:
+            return
+        self.revocations += 1
+        for user_id in user_ids:
+            for session in self.hub.sessions_of(user_id):
+                if session.binding is not None:
+                    self.spawn(self._enforce_account(session, session.binding))
 
     def verify_account(self, session: Session) -> None:
         """End the session soon if its account is gone, where the app's accounts are temporary."""
@@ -221,14 +246,29 @@ class Gateway:
             self.spawn(self._verify_account(session, binding))
 
     async def _verify_account(self, session: Session, binding: Binding) -> None:
+        with suppress(Unavailable):  # The next check asks again.
+            await self._check_account(session, binding)
+
+    async def _enforce_account(self, session: Session, binding: Binding) -> None:
+        while session.binding is binding:
+            try:
+                await self._check_account(session, binding)
+            except Unavailable:
+                await asyncio.sleep(_ENFORCE_AGAIN_S)
+            else:
+                return
+
+    async def _check_account(self, session: Session, binding: Binding) -> None:
         sender = binding.sender
-        try:
-            account = await self.store.find_account(sender.app_id, sender.account)
-        except Unavailable:
-            return  # The next check asks again.
-        is_gone = account is None or account.user_id != sender.user_id
-        if is_gone and session.binding is binding:
-            _revoke(session)
+        account = await self.store.find_account(sender.app_id, sender.account)
+        is_void = (
+            account is None
+            or account.user_id != sender.user_id
+            or account.is_banned
+            or account.token_generation != binding.token_generation
+        )
+        if is_void and session.binding is binding:
+            session.revoke()
 
     # ------------------------------------------------------------------ shared by the sessions
 
@@ -308,12 +348,3 @@ class Gateway:
         if session.state is State.BOUND:
             return min(_CHECK_EVERY_S, limits.bound_timeout_s)
         return min(_CHECK_EVERY_S, limits.handshaken_timeout_s)
-
-
-def _revoke(session: Session) -> None:
-    """End the session of a user whose token is void."""
-    if session.sdk is Sdk.CSHARP:
-        # After a KICK it never logs in again; after a lost connection it does.
-        session.close()
-    else:
-        session.kick("invalid-token", "the token was revoked")

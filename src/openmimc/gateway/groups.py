@@ -34,8 +34,9 @@ from openmimc.model.group import GroupChange, GroupChangeKind, GroupPlace
 from openmimc.model.ids import Sequence as MessageSequence
 from openmimc.model.ids import TopicId, UserId
 from openmimc.model.message import Message
+from openmimc.wire.codec import serialize_group_message
 from openmimc.wire.events import DeliverGroup, GroupDismissed
-from openmimc.wire.group_messages import serialize_group_list, serialize_group_message
+from openmimc.wire.group_messages import serialize_group_list
 
 if TYPE_CHECKING:
     from openmimc.gateway.gateway import Gateway

@@ -25,8 +25,6 @@ from openmimc.gateway import call_handlers, group_handlers, online_handlers
 from openmimc.gateway.link import TransportName
 from openmimc.gateway.sdk import recognise
 from openmimc.gateway.state import State
-from openmimc.model.ids import UserId
-from openmimc.model.message import Sender
 from openmimc.wire.bind import is_signed_with
 from openmimc.wire.events import (
     BadMessage,
@@ -91,9 +89,10 @@ def on_bind(session: Session, event: Bind) -> None:
 
 async def _decide_bind(session: Session, event: Bind, attempt: int) -> None:
     gateway = session.gateway
+    revocations = gateway.revocations
     try:
         principal = await gateway.auth.check_token(event.token)
-        app, account = principal.app, principal.account
+        account = principal.account
         security_key = gateway.auth.derive_security_key(event.token)
         # A signature that does not fit and a foreign uuid look like a stale token: the cure is the same.
         if account.user_id != event.user_id or not is_signed_with(event, session.challenge, security_key):
@@ -101,7 +100,7 @@ async def _decide_bind(session: Session, event: Bind, attempt: int) -> None:
         check_resource(event.resource)
         sessions = gateway.hub.sessions_of(account.user_id)
         is_alone = event.sso and all(other.resource == event.resource for other in sessions)
-        if len(sessions) >= app.settings.userMaxConnections and not is_alone:
+        if len(sessions) >= principal.app.settings.userMaxConnections and not is_alone:
             raise TooManyConnections
         cursor = await gateway.store.open_device(account.user_id, event.resource)
     except (DomainError, Unavailable) as exc:
@@ -121,11 +120,13 @@ async def _decide_bind(session: Session, event: Bind, attempt: int) -> None:
         for other in gateway.hub.sessions_of(account.user_id):
             if other.resource == event.resource:
                 other.kick("single-resource-kick", "another connection logged in to this device")
-    sender = Sender(app.app_id, UserId(account.user_id), account.name, event.resource)
     response = BindResponse(
         result=True, user_id=account.user_id, resource=event.resource, header_id=event.header_id
     )
-    session.bind(app, sender, security_key, cursor, response)
+    session.bind(principal, event.resource, security_key, cursor, response)
+    if gateway.revocations != revocations:
+        # Tokens became void while this one was checked: perhaps it was one of them.
+        gateway.enforce_accounts((account.user_id,))
 
 
 def _refuse_bind(session: Session, event: Bind, attempt: int, error: DomainError | Unavailable) -> None:

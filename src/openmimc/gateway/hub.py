@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from openmimc.domain.ports import Notice
 from openmimc.model.group import GroupChange
 from openmimc.model.ids import Position, TopicId, UserId
+from openmimc.model.insight import ConnectionInfo, Revocation
 from openmimc.model.message import Commit, Delivery, Kind
 from openmimc.model.online import OnlineMessage, OnlineReceipt
 
 if TYPE_CHECKING:
     from openmimc.gateway.groups import Rooms
     from openmimc.gateway.session import Session
+    from openmimc.gateway.trace import Trace
 
 
 class Hub:
     """Bound sessions of this node.
 
+    Args:
+        trace: Told of every commit that is heard of.
+        enforce_accounts: Ends sessions of these users, if their tokens are void.
+
     Attributes:
         rooms: The unlimited groups they are in; set by the gateway.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace, enforce_accounts: Callable[[tuple[UserId, ...]], None]) -> None:
         self._by_user: dict[UserId, tuple[Session, ...]] = {}
+        self._trace = trace
+        self._enforce_accounts = enforce_accounts
         self.rooms: Rooms
 
     def add(self, user_id: UserId, session: Session) -> None:
@@ -44,6 +53,14 @@ class Hub:
         """The user's sessions, oldest first."""
         return self._by_user.get(user_id, ())
 
+    def connections_of(self, user_id: UserId) -> tuple[ConnectionInfo, ...]:
+        """See ``DevicePresence.connections_of``."""
+        return tuple(session.describe() for session in self.sessions_of(user_id))
+
+    def count_bound(self) -> int:
+        """How many sessions there are, of all users."""
+        return sum(map(len, self._by_user.values()))
+
     def is_bound(self, user_id: UserId) -> bool:
         """Whether the user has a session on this node. May be asked from any thread: one look into one dict."""
         return user_id in self._by_user
@@ -55,12 +72,16 @@ class Hub:
     def on_notice(self, notice: Notice) -> None:
         """Pass on what the bus tells to the sessions it concerns."""
         if isinstance(notice, Commit):
+            if not notice.is_repeat:
+                self._trace.on_commit(notice.message.sequence)
             if notice.message.kind is Kind.GROUP:
                 self.rooms.on_message(notice.message)
             else:
                 self._on_commit(notice)
         elif isinstance(notice, GroupChange):
             self.rooms.on_change(notice)
+        elif isinstance(notice, Revocation):
+            self._enforce_accounts((notice.user_id,))
         elif isinstance(notice, OnlineMessage):
             self._on_online_message(notice)
         else:

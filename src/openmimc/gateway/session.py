@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from openmimc.domain.auth import Principal
 from openmimc.domain.delivery import Feed, ListLimits, Overflow
 from openmimc.errors import DomainError, RemoteProtocolError, Unavailable
 from openmimc.gateway import handlers
@@ -26,6 +27,7 @@ from openmimc.gateway.sdk import KNOW_OVERFLOW, Sdk
 from openmimc.gateway.state import State
 from openmimc.model.app import App
 from openmimc.model.ids import Position, Sequence
+from openmimc.model.insight import ConnectionInfo
 from openmimc.model.message import Commit, Delivery, Message, Sender
 from openmimc.model.online import OnlineMessage, OnlineReceipt
 from openmimc.wire.connection import Connection, Framing, Identity, Role
@@ -52,16 +54,32 @@ class Binding:
     """What a session has while a user is bound to it.
 
     Attributes:
+        token_generation: The account's at the login.
+        since_ms: Of the login, UTC epoch milliseconds.
+        listed: Greatest sequence in the lists that were sent.
         online: None until the device sends or is sent an online message.
         probe: None until a WebJS client is told of an overflow.
     """
 
-    __slots__ = ("feed", "key_generation", "online", "package", "probe", "sender")
+    __slots__ = (
+        "feed",
+        "key_generation",
+        "listed",
+        "online",
+        "package",
+        "probe",
+        "sender",
+        "since_ms",
+        "token_generation",
+    )
 
-    def __init__(self, sender: Sender, app: App) -> None:
+    def __init__(self, sender: Sender, app: App, token_generation: int, since_ms: int) -> None:
         self.sender = sender
         self.package = app.package
         self.key_generation = app.key_generation
+        self.token_generation = token_generation
+        self.since_ms = since_ms
+        self.listed = Sequence(0)
         self.feed: Feed
         self.online: OnlineTraffic | None = None
         self.probe: Probe | None = None
@@ -200,11 +218,13 @@ class Session:
         return self.binding.sender.resource if self.binding else ""
 
     def bind(
-        self, app: App, sender: Sender, security_key: bytes, cursor: Position, response: BindResponse
+        self, principal: Principal, resource: str, security_key: bytes, cursor: Position, response: BindResponse
     ) -> None:
         """Accept a BIND: answer it, then deliver what waits."""
         gateway = self.gateway
-        binding = Binding(sender, app)
+        app, account = principal.app, principal.account
+        sender = Sender(app.app_id, account.user_id, account.name, resource)
+        binding = Binding(sender, app, account.token_generation, gateway.clock.now_ms())
         binding.feed = Feed(
             sender.user_id,
             sender.resource,
@@ -253,6 +273,24 @@ class Session:
             self.send(Kick(reason, description or reason))
         self.unbind()
 
+    def revoke(self) -> None:
+        """Log out a user whose token is void."""
+        if self.sdk is Sdk.CSHARP:
+            # After a KICK it never logs in again; after a lost connection it does.
+            self.close()
+        else:
+            self.kick("invalid-token", "the token was revoked")
+
+    def describe(self) -> ConnectionInfo:
+        """What an operator is shown of the connection of a bound device."""
+        return ConnectionInfo(
+            resource=self.resource,
+            transport=self.link.transport_name.value,
+            sdk=(self.sdk or Sdk.OTHER).value,
+            peer=self.link.peer,
+            since_ms=self.binding.since_ms if self.binding else 0,
+        )
+
     def offer(self, delivery: Delivery) -> None:
         """Take notice of a message in the user's inbox."""
         if self.binding is not None:
@@ -270,7 +308,9 @@ class Session:
         serialize = self.gateway.serialize_message
         packets = tuple(serialize(message, binding.package) for message in messages)
         self.gateway.stats.messages_out += len(packets)
-        self.send(Deliver(max(message.sequence for message in messages), packets))
+        binding.listed = max(message.sequence for message in messages)
+        self.gateway.trace.on_push(binding.sender.user_id, binding.sender.resource, messages)
+        self.send(Deliver(binding.listed, packets))
 
     def _overflow_of(self, app: App) -> Overflow | None:
         most = app.settings.offlineMsgMaxCount
@@ -285,6 +325,10 @@ class Session:
                 binding.probe = Probe()
                 self.send(DeliverOverflow(is_probe=True))
             binding.probe.on_overflow_sent()
+        elif self.sdk is Sdk.CPP:
+            # It takes a second overflow in a row for a repetition, even after a new login, and acknowledges it
+            # without asking the app. Any ordinary list in between, even an empty one, tells it otherwise.
+            self.send(DeliverOverflow(is_probe=True))
         self.send(DeliverOverflow(first, last))
 
     def acknowledge(self, sequence: int) -> None:
@@ -296,8 +340,13 @@ class Session:
         if probe is not None and probe.takes(sequence):
             # At the first of these the client turns out to be an old one; after that this changes nothing.
             binding.feed.renounce_overflow()
-        else:
-            binding.feed.acknowledge(sequence)
+            return
+        feed = binding.feed
+        cursor, listed = feed.cursor, binding.listed
+        feed.acknowledge(sequence)
+        if feed.cursor > cursor:
+            upto = listed if sequence > listed else Sequence(sequence)
+            self.gateway.trace.on_acknowledged(binding.sender.user_id, binding.sender.resource, upto)
 
     def offer_online(self, message: OnlineMessage) -> None:
         """Send an online message, and remember whom the device may confirm it to."""

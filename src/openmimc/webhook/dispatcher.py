@@ -53,6 +53,7 @@ class Dispatcher:
         find_app: An app by its id, None if it is gone.
         post: Makes an attempt.
         clock: Tells when callbacks are due, and signs attempts.
+        on_attempt: Told of each attempt that was made: None when it was delivered, else why not.
         poll_s: See ``POLL_S``.
 
     Attributes:
@@ -66,6 +67,7 @@ class Dispatcher:
         post: Post,
         clock: Clock,
         *,
+        on_attempt: Callable[[CallbackEvent, str | None], None] | None = None,
         poll_s: float = POLL_S,
         store_retry_s: float = STORE_RETRY_S,
     ) -> None:
@@ -74,6 +76,7 @@ class Dispatcher:
         self._find_app = find_app
         self._post = post
         self._clock = clock
+        self._on_attempt = on_attempt
         self._poll_s = poll_s
         self._store_retry_s = store_retry_s
         self._woken = asyncio.Event()
@@ -196,6 +199,8 @@ class Dispatcher:
         is_delivered = outcome.result is Result.DELIVERED
         at_ms = None if is_delivered else self._next_try_ms(event, outcome)
         self._note(event, outcome, is_dead=not is_delivered and at_ms is None)
+        if self._on_attempt is not None:
+            self._on_attempt(event, None if is_delivered else outcome.reason)
         while True:
             try:
                 await self._store.settle_callback(

@@ -12,8 +12,10 @@ import pytest
 
 from openmimc.app.http import start_http
 from openmimc.bus.local import LocalBus
+from openmimc.domain.accounts import Accounts
 from openmimc.domain.apps import Apps
 from openmimc.domain.auth import Auth, TokenGrant
+from openmimc.domain.message_life import MessageLives
 from openmimc.domain.messages import Messages
 from openmimc.domain.online import OnlineMessages
 from openmimc.domain.rates import Rates
@@ -55,6 +57,9 @@ class RunningGateway:
             clock=self.clock,
             limits=self.limits,
         )
+        self.accounts = Accounts(self.store, self.gateway.hub, bus)
+        self.lives = MessageLives(self.store, self.gateway.trace)
+        self.store.set_presence(self.gateway.hub)
         await self.apps.refresh()
         await self.gateway.start()
         self._tcp = await loop.create_server(self.gateway.tcp_protocol, "127.0.0.1", 0)

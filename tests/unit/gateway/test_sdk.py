@@ -39,6 +39,7 @@ def test_a_captured_packet_names_its_sdk(framing: Framing, name: str, sdk: Sdk) 
     [
         (Conn(os="macOS"), Sdk.CSHARP),
         (Conn(os="openmimc-python"), Sdk.PYTHON),
+        (Conn(os="openmimc-js", udid="websocket", sdk=31), Sdk.JAVASCRIPT),
         (Conn(os="plan9", sdk=1), Sdk.OTHER),
         (Conn(), Sdk.OTHER),
     ],
