@@ -26,14 +26,19 @@ def openmimc(*arguments: str) -> str:
 class LiveServer:
     """One server on one data directory; keeps its ports across restarts.
 
+    Args:
+        data_dir: Need not exist.
+        options: Further flags of ``openmimc serve``.
+
     Attributes:
         http: ``host:port``.
         tcp: ``host:port``.
         app: What ``openmimc app create --json`` said.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *options: str) -> None:
         self._data_dir = data_dir
+        self._options = options
         self._log = (data_dir.parent / f"{data_dir.name}.log").open("wb")
         self._process: subprocess.Popen[str]
         self.http = "127.0.0.1:0"
@@ -62,6 +67,7 @@ class LiveServer:
                 *("--data-dir", str(self._data_dir)),
                 *("--http-port", ports[0]),
                 *("--tcp-port", ports[1]),
+                *self._options,
             ],
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -8,19 +8,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 
 from openmimc.domain.apps import Apps
-from openmimc.domain.ports import CallbackStore, SweepCursor, SweepStore
+from openmimc.domain.ports import AccountStore, CallbackStore, SweepCursor, SweepStore
 from openmimc.errors import Unavailable
 from openmimc.model.callback import CallbackState
-from openmimc.model.ids import AppId
+from openmimc.model.ids import AppId, UserId
 from openmimc.webhook import WebhookStats
 
 log = structlog.get_logger(__name__)
 
 REFRESH_APPS_EVERY_S = 1.0
+ENFORCE_ACCOUNTS_EVERY_S = 0.8
+"""With what the rest takes, a banned user's session is over within a second."""
+SAMPLE_HEALTH_EVERY_S = 1.0
 COUNT_CALLBACKS_EVERY_S = 10.0
 """As old may the numbers of the metrics be; monitoring asks about as often."""
 SWEEP_EVERY_S = 600.0
@@ -52,6 +56,39 @@ async def refresh_apps(apps: Apps, *, on_change: Callable[[], None], sleep: Slee
         except Exception:
             log.exception("apps_refresh_failed")
         await sleep(REFRESH_APPS_EVERY_S)
+
+
+async def enforce_accounts(
+    store: AccountStore, enforce: Callable[[tuple[UserId, ...]], None], *, sleep: Sleep = asyncio.sleep
+) -> None:
+    """End the sessions of accounts that another process bans or revokes the tokens of, for ever.
+
+    ``enforce`` is told of this process's own, too, for which it is not the first to hear of them.
+    """
+    number = -1
+    while True:
+        try:
+            number, user_ids = await store.revoked_since(number)
+            enforce(user_ids)
+        except Unavailable as exc:
+            log.warning("revocations_not_read", reason=str(exc))
+        except Exception:
+            log.exception("revocations_not_read")
+        await sleep(ENFORCE_ACCOUNTS_EVERY_S)
+
+
+class Sampled(Protocol):
+    """What wants to be told of the passing of time."""
+
+    def sample(self) -> None:
+        """Take note of the numbers of now."""
+
+
+async def sample_health(monitor: Sampled, *, sleep: Sleep = asyncio.sleep) -> None:
+    """Keep the last minute's numbers, for ever."""
+    while True:
+        await sleep(SAMPLE_HEALTH_EVERY_S)
+        monitor.sample()
 
 
 async def sweep(store: SweepStore, *, sleep: Sleep = asyncio.sleep) -> None:

@@ -7,16 +7,19 @@ The first place that names an option decides: flag, environment, file, default.
 
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 from openmimc.app.errors import ConfigError
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ENVIRONMENT_PREFIX = "OPENMIMC_"
 PORT_MAX = 65_535
@@ -98,6 +101,21 @@ class Config(Struct, frozen=True, kw_only=True):
         ),
     ] = 5223
 
+    console: Annotated[
+        Literal["on", "off"],
+        _about("Console", "Whether operators find a console at /console of the HTTP port."),
+    ] = "on"
+    trusted_proxies: Annotated[
+        str,
+        Meta(min_length=1),
+        _about(
+            "Console",
+            "Reverse proxies in front: addresses or networks, separated by commas. The console believes their "
+            "X-Forwarded-For (who tries passwords), X-Forwarded-Proto (whether cookies are for TLS only) and "
+            "X-Forwarded-Host, and nobody else's. none: there is no proxy.",
+        ),
+    ] = "127.0.0.1, ::1"
+
     public_host: Annotated[
         str,
         _about(
@@ -165,6 +183,16 @@ class Config(Struct, frozen=True, kw_only=True):
             "First steps", "On the first start, make an app to try things with and print its credentials once."
         ),
     ] = False
+
+    demo_page: Annotated[
+        Literal["auto", "on", "off"],
+        _about(
+            "First steps",
+            "Whether there is a page at /demo to try chat on. Everybody who opens it can be any user of the "
+            "demo app. auto: as long as there is a demo app. on: always; without a demo app it asks for "
+            "another app's keys.",
+        ),
+    ] = "auto"
 
     server_key: Annotated[
         Secret | None,
@@ -259,7 +287,27 @@ def load_config(
     config = Config(**values)  # type: ignore[arg-type] # _convert has given each value its field's type.
     if (config.tls_cert is None) != (config.tls_key is None):
         raise ConfigError("tls_cert and tls_key go together: give both or none")
+    parse_networks(config.trusted_proxies)
     return config
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """The networks that ``trusted_proxies`` names.
+
+    Raises:
+        ConfigError: A part of it is neither an address nor a network.
+    """
+    networks: list[Network] = []
+    if text.strip() == "none":
+        return ()
+    for part in text.split(","):
+        if name := part.strip():
+            try:
+                networks.append(ipaddress.ip_network(name))
+            except ValueError as exc:
+                reason = "must be addresses or networks (10.0.0.0/8), separated by commas"
+                raise ConfigError(f"trusted_proxies: {reason}, not {name!r}") from exc
+    return tuple(networks)
 
 
 def _read_file(file: Path) -> dict[str, object]:

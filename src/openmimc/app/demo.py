@@ -37,8 +37,23 @@ async def make_demo_app(apps: Apps, data_dir: DataDir) -> DemoApp:
     return DemoApp(app, secret)
 
 
-def print_demo(demo: DemoApp, server: RunningServer, data_dir: DataDir, console: Console | None = None) -> None:
-    """Show the credentials and the commands to try, on standard error."""
+def print_demo(
+    demo: DemoApp,
+    server: RunningServer,
+    data_dir: DataDir,
+    console: Console | None = None,
+    *,
+    has_page: bool = True,
+) -> None:
+    """Show the credentials and what to try, on standard error.
+
+    Args:
+        demo: The app.
+        server: Where it can be tried.
+        data_dir: What the commands are told to use.
+        console: Where to show it; standard error when None.
+        has_page: Whether the server has the demo page.
+    """
     console = console or Console(stderr=True)
     grid = Table.grid(padding=(0, 2))
     rows = [
@@ -62,7 +77,9 @@ def print_demo(demo: DemoApp, server: RunningServer, data_dir: DataDir, console:
         {"appId": str(demo.app.app_id), "appKey": demo.app.key, "appSecret": demo.secret, "appAccount": "alice"}
     )
     # Without frames and line breaks of ours, so that they can be copied.
+    page = (("Try it in a browser:", "dim"), (f"  {server.http_url}/demo", "bold"))
     for line, style in (
+        *(page if has_page else ()),
         ("Try it in two other terminals:", "dim"),
         (f"  {command} alice --to bob{where}", "bold"),
         (f"  {command} bob --to alice{where}", "bold"),

@@ -28,6 +28,7 @@ import openmimc
 from openmimc.app.admission import Admission
 from openmimc.gateway import GatewayStats
 from openmimc.webhook import WebhookStats
+from openmimc.wire.codec import codec_name
 
 
 class HistogramNumbers(Protocol):
@@ -108,7 +109,8 @@ class _Rooms(Collector):
         return ()  # Nothing is known before it is counted.
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("openmimc_build", "Which program this is.", {"version": openmimc.__version__})
+        build = {"version": openmimc.__version__, "codec": codec_name()}
+        yield InfoMetricFamily("openmimc_build", "Which program this is.", build)
         yield from self._collect_gateway(self._gateway)
         yield from self._collect_store(self._store)
         yield from self._collect_webhook(self._webhook)

@@ -31,7 +31,9 @@ from openmimc.app.errors import ConfigError
 from openmimc.app.http import HttpServer, start_http
 from openmimc.app.listeners import BACKLOG, Address, address_of, bind_listener
 from openmimc.app.logs import configure_logs
+from openmimc.app.setup_link import print_setup
 from openmimc.app.tls import Certificate
+from openmimc.wire.codec import codec_name
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,12 @@ def run_server(config: Config) -> None:
         KeyboardInterrupt: It was told a second time to stop, by SIGINT.
     """
     configure_logs(log_format=config.log_format, level=config.log_level)
+    if codec_name() != "native":
+        log.warning(
+            "slow_codec",
+            codec=codec_name(),
+            hint="packets cost about four times the CPU; install again with a C compiler at hand",
+        )
     sys.setswitchinterval(THREAD_SWITCH_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve_until_signalled(config))
@@ -115,6 +123,7 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
             server_key=server_key,
             tcp_port=address_of(sockets.tcp).port,
             max_connections=max_connections,
+            find_demo_app=data_dir.find_demo_app,
         )
         stack.push_async_callback(node.store.aclose)
         stack.push_async_callback(node.sender.aclose)
@@ -138,6 +147,8 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(background.refresh_apps(node.apps, on_change=node.gateway.enforce_apps)),
+                group.create_task(background.enforce_accounts(node.store, node.gateway.enforce_accounts)),
+                group.create_task(background.sample_health(node.health)),
                 group.create_task(background.sweep(node.store)),
                 group.create_task(background.count_callbacks(node.store, node.dispatcher.stats)),
                 group.create_task(_reload_certificate(certificate, reload)),
@@ -152,7 +163,10 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
             )
             on_ready(address_of(sockets.http), address_of(sockets.tcp))
             if config.demo_app and data_dir.find_demo_app() is None:
-                print_demo(await make_demo_app(node.apps, data_dir), server, data_dir)
+                demo = await make_demo_app(node.apps, data_dir)
+                print_demo(demo, server, data_dir, has_page=config.demo_page != "off")
+            if config.console == "on" and await node.operators.needs_setup():
+                print_setup(node.operators.new_setup_code(), server)
             await stop.wait()
             for task in tasks:
                 task.cancel()

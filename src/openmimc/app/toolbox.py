@@ -8,23 +8,61 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 
 from openmimc.app.data_dir import DataDir
+from openmimc.bus.local import LocalBus
+from openmimc.domain import accounts
+from openmimc.domain.accounts import Accounts
 from openmimc.domain.apps import Apps
 from openmimc.domain.callbacks import PAGE_MAX, Callbacks
 from openmimc.domain.clock import SystemClock
+from openmimc.domain.message_life import MessageLives
+from openmimc.domain.operators import Operators
 from openmimc.domain.ports import Clock, Store
+from openmimc.model.ids import Sequence, UserId
+from openmimc.model.insight import CallbackAttempt, ConnectionInfo
 from openmimc.store.sqlite import SqliteStore
+
+ACCOUNTS_PAGE_MAX = accounts.PAGE_MAX
+"""Most accounts that one listing gives."""
 
 CALLBACKS_PAGE_MAX = PAGE_MAX
 """Most callbacks that one listing gives."""
 
 
 class Toolbox(Struct, frozen=True):
-    """What a command may use."""
+    """What a command may use.
+
+    Attributes:
+        accounts: Sees no connections: those are the server's process's.
+        lives: Knows no times of pushes and acknowledgements, for the same reason.
+    """
 
     apps: Apps
     callbacks: Callbacks
+    operators: Operators
+    accounts: Accounts
+    lives: MessageLives
     store: Store
     clock: Clock
+
+
+class _NoPresence:
+    """Connections belong to the server's process."""
+
+    def connections_of(self, _user_id: UserId) -> tuple[ConnectionInfo, ...]:
+        return ()
+
+
+class _NoTraces:
+    """So does what is remembered of messages on their way."""
+
+    def committed_ms(self, _sequence: Sequence) -> int | None:
+        return None
+
+    def steps_of(self, _sequence: Sequence, _user_id: UserId) -> dict[str, tuple[int | None, int | None]]:
+        return {}
+
+    def attempts_of(self, _sequence: Sequence) -> tuple[CallbackAttempt, ...]:
+        return ()
 
 
 @asynccontextmanager
@@ -47,6 +85,14 @@ async def open_toolbox(data_dir: DataDir, *, create: bool = False) -> AsyncItera
     store = SqliteStore.open(data_dir.database_file(), clock=clock)
     try:
         apps = Apps(store, clock)
-        yield Toolbox(apps, Callbacks(store, apps, clock), store, clock)
+        yield Toolbox(
+            apps,
+            Callbacks(store, apps, clock),
+            Operators(store, clock),
+            Accounts(store, _NoPresence(), LocalBus()),
+            MessageLives(store, _NoTraces()),
+            store,
+            clock,
+        )
     finally:
         await store.aclose()

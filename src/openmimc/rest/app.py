@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from litestar import Litestar
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from openmimc.domain.apps import Apps
 from openmimc.domain.auth import Auth
@@ -48,6 +48,7 @@ def build_api(
     resolver: Resolver,
     check_ready: Callable[[], Awaitable[dict[str, str]]],
     render_metrics: Callable[[], bytes],
+    pages: Sequence[ControllerRouterHandler] = (),
 ) -> ASGIApp:
     """Build everything that is served over HTTP, as one ASGI app.
 
@@ -65,8 +66,10 @@ def build_api(
         resolver: Knows the frontend's addresses.
         check_ready: Names what is not ready, and why; empty when all is well.
         render_metrics: All metrics in Prometheus' text format.
+        pages: What else is served, for people. They answer errors in their own way, and are not in the API's
+            description.
     """
-    pages = Litestar(
+    api = Litestar(
         route_handlers=[
             token_page(auth, fe_domain),
             *push_pages(auth, messages),
@@ -79,10 +82,11 @@ def build_api(
             resolver_page(resolver),
             *health_pages(check_ready, render_metrics),
             *openapi_pages(),
+            *pages,
         ],
         exception_handlers=exception_handlers(),
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         openapi_config=None,
     )
-    return TidyPaths(AnyOrigin(pages))
+    return TidyPaths(AnyOrigin(api))

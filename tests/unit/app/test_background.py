@@ -10,7 +10,7 @@ from openmimc.domain.apps import Apps
 from openmimc.domain.ports import AppsSnapshot, SweepCursor
 from openmimc.errors import Unavailable
 from openmimc.model.callback import CallbackState
-from openmimc.model.ids import AppId
+from openmimc.model.ids import AppId, UserId
 from openmimc.webhook import WebhookStats
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
@@ -198,3 +198,75 @@ async def test_a_count_that_fails_leaves_the_last_one_and_is_repeated(trouble: E
 
     assert seen == [1, 1]
     assert stats.waiting == 0
+
+
+# ------------------------------------------------------------------ bans and revocations
+
+
+async def test_revocations_of_before_the_start_end_nothing_and_later_ones_are_told_once() -> None:
+    store = MemoryStore(FakeClock())
+    alice, bob = await store.ensure_accounts(AppId(1), ("alice", "bob"))
+    await store.change_account(alice.user_id, is_banned=True)
+    told: list[tuple[UserId, ...]] = []
+    naps = Naps(end_after=4)
+
+    async def nap(delay_s: float) -> None:
+        await naps(delay_s)
+        if len(naps.asked_s) == 1:
+            await store.change_account(bob.user_id, revoke_tokens=True)
+            await store.change_account(alice.user_id, revoke_tokens=True)
+
+    with pytest.raises(Enough):
+        await background.enforce_accounts(store, told.append, sleep=nap)
+
+    assert told == [(), (bob.user_id, alice.user_id), (), ()]
+    assert naps.asked_s == [background.ENFORCE_ACCOUNTS_EVERY_S] * 4
+    assert background.ENFORCE_ACCOUNTS_EVERY_S < 1
+
+
+async def test_revocations_of_a_time_without_a_store_are_told_when_it_is_back() -> None:
+    store = MemoryStore(FakeClock())
+    (alice,) = await store.ensure_accounts(AppId(1), ("alice",))
+    told: list[tuple[UserId, ...]] = []
+    naps = Naps(end_after=4)
+
+    async def nap(delay_s: float) -> None:
+        await naps(delay_s)
+        if len(naps.asked_s) == 1:
+            await store.change_account(alice.user_id, is_banned=True)
+            store.fail_next(2)
+
+    with pytest.raises(Enough):
+        await background.enforce_accounts(store, told.append, sleep=nap)
+
+    assert told == [(), (alice.user_id,)]
+
+
+async def test_a_defect_in_ending_sessions_does_not_end_the_watch() -> None:
+    store = MemoryStore(FakeClock())
+    naps = Naps(end_after=2)
+
+    def fail(_user_ids: tuple[UserId, ...]) -> None:
+        raise RuntimeError("a defect")
+
+    with pytest.raises(Enough):
+        await background.enforce_accounts(store, fail, sleep=naps)
+
+
+async def test_health_is_sampled_each_second() -> None:
+    naps = Naps(end_after=3)
+    monitor = CountingMonitor()
+
+    with pytest.raises(Enough):
+        await background.sample_health(monitor, sleep=naps)
+
+    assert monitor.samples == 2
+    assert naps.asked_s == [1.0] * 3
+
+
+class CountingMonitor:
+    def __init__(self) -> None:
+        self.samples = 0
+
+    def sample(self) -> None:
+        self.samples += 1

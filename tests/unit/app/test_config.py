@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openmimc.app.config import ENVIRONMENT_ONLY, Config, Secret, load_config, options
+from openmimc.app.config import ENVIRONMENT_ONLY, Config, Secret, load_config, options, parse_networks
 from openmimc.app.errors import ConfigError
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -36,6 +36,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "log_format": st.sampled_from(["auto", "human", "json"]),
     "log_level": st.sampled_from(["debug", "info", "warning", "error"]),
     "demo_app": st.booleans(),
+    "demo_page": st.sampled_from(["auto", "on", "off"]),
+    "console": st.sampled_from(["on", "off"]),
+    "trusted_proxies": st.sampled_from(["none", "127.0.0.1", "10.0.0.0/8, 2001:db8::/32"]),
 }
 
 given_values = st.fixed_dictionaries({}, optional=VALUES)
@@ -194,3 +197,21 @@ def test_every_option_says_what_it_is_for() -> None:
         assert option.group
         assert option.expected
         assert not option.name.endswith("_s") or option.unit == "seconds"
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("none", []),
+        ("127.0.0.1, ::1", ["127.0.0.1/32", "::1/128"]),
+        ("10.0.0.0/8,,192.0.2.1", ["10.0.0.0/8", "192.0.2.1/32"]),
+    ],
+)
+def test_proxies_are_addresses_and_networks(text: str, networks: list[str]) -> None:
+    assert [str(network) for network in parse_networks(text)] == networks
+
+
+@pytest.mark.parametrize("text", ["proxy.example.com", "10.0.0.1/8", "127.0.0.1 ::1", "none, 127.0.0.1"])
+def test_what_is_no_network_is_refused_with_what_is_allowed(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^trusted_proxies: must be addresses or networks"):
+        load_config({"trusted_proxies": text}, {})

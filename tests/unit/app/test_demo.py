@@ -36,5 +36,18 @@ async def test_the_credentials_shown_are_the_apps_and_can_be_copied(tmp_path: Pa
         "appSecret": demo.secret,
         "appAccount": "alice",
     }
+    assert "  http://127.0.0.1:8080/demo" in lines
     assert any(line.endswith(f"chat alice --to bob --data-dir '{data_dir.path}'") for line in lines)
     assert any(line.endswith(f"chat bob --to alice --data-dir '{data_dir.path}'") for line in lines)
+
+
+async def test_no_page_is_promised_where_there_is_none(tmp_path: Path) -> None:
+    clock = FakeClock()
+    data_dir = DataDir(tmp_path / "data")
+    data_dir.create()
+    shown = io.StringIO()
+
+    demo = await make_demo_app(Apps(MemoryStore(clock), clock), data_dir)
+    print_demo(demo, SERVER, data_dir, Console(file=shown, width=200), has_page=False)
+
+    assert "/demo" not in shown.getvalue().replace("org.openmimc.demo", "")

@@ -8,6 +8,7 @@ from openmimc.app.metrics import Metrics
 from openmimc.gateway import GatewayStats
 from openmimc.store.sqlite.stats import StoreStats
 from openmimc.webhook import WebhookStats
+from openmimc.wire.codec import codec_name
 
 
 def make_metrics(
@@ -101,7 +102,7 @@ def test_histograms_are_cumulative() -> None:
 def test_the_process_and_its_version_are_told() -> None:
     samples = render()
 
-    assert samples["openmimc_build_info", f"version={openmimc.__version__}"] == 1
+    assert samples["openmimc_build_info", f"codec={codec_name()}", f"version={openmimc.__version__}"] == 1
     assert samples["process_resident_memory_bytes",] > 0
 
 
