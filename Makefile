@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PROTO := src/openmimc/wire/proto
 GENERATED := src/openmimc/wire/pb
 
-.PHONY: run test lint bench fuzz docs proto clean
+.PHONY: run test lint bench fuzz docs proto sdk clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -19,6 +19,7 @@ run: $(VENV)/.run
 # Hypothesis without its deadline, which a busy machine misses, and with the same examples each time: what fails
 # here fails again. Plain `pytest` looks for new examples.
 test: $(VENV)/.test
+	@tests/browser/get_chromium.sh
 	$(BIN)/pytest -n 2 --dist loadgroup --hypothesis-profile=ci
 
 lint: $(VENV)/.lint $(VENV)/.test
@@ -36,6 +37,7 @@ bench: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	$(BIN)/python fuzz/run_short.py --seconds $(SECONDS)
+	$(BIN)/python fuzz/run_native.py --seconds $(SECONDS)
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -44,8 +46,12 @@ proto: $(VENV)/.lint
 	$(call generate,$(GENERATED))
 	$(BIN)/python -m openmimc.app.reference docs/reference/configuration.md
 
+# What is built is committed, so that a server needs no Node; a test compares.
+sdk: $(VENV)/.test
+	$(BIN)/python sdk/js/npm.py run build
+
 clean:
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info src/openmimc/wire/*.so sdk/js/build sdk/js/node_modules
 
 # ---------------------------------------------------------------- generated code
 
@@ -66,7 +72,7 @@ $(VENV)/.python:
 	$(PIP) install --upgrade 'pip>=25.1'
 	touch $@
 
-$(VENV)/.run: $(VENV)/.python pyproject.toml constraints.txt
+$(VENV)/.run: $(VENV)/.python pyproject.toml constraints.txt setup.py $(wildcard src/openmimc/wire/_native/*)
 	$(PIP) install -c constraints.txt -e .
 	touch $@
 

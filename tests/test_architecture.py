@@ -25,8 +25,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rest": {"domain"},
     "admin": {"domain"},
     "client": {"wire"},
+    "bench": {"wire", "client"},
     "app": {"wire", "domain", "store", "bus", "webhook", "gateway", "rest", "admin"},
-    "cli": {"app", "client"},
+    "cli": {"app", "client", "bench"},
     "__main__": {"cli"},
 }
 
@@ -61,6 +62,7 @@ NEVER_KNOWS: dict[str, set[str]] = {
     "rest": DATABASE | BROKER | PACKETS | TERMINAL,
     "admin": DATABASE | BROKER | PACKETS | TERMINAL,
     "client": API | DATABASE | BROKER | PACKETS | TERMINAL,
+    "bench": API | DATABASE | BROKER | PACKETS | TERMINAL,
     "app": PACKETS,
     "cli": API | DATABASE | BROKER | PACKETS,
     "__main__": set(),

@@ -120,6 +120,11 @@ class ConsoleWorld:
 
     def give_up_callbacks(self) -> None:
         """Let all attempts of the waiting callbacks be over."""
+        # An attempt that is under way would write its own outcome over ours.
+        with closing(sqlite3.connect(self.data_dir / "openmimc.db", timeout=10)) as database:
+            untried = "SELECT count(*) FROM callback WHERE attempts = 0"
+            while database.execute(untried).fetchone()[0]:
+                time.sleep(0.05)
         self.sql(
             "UPDATE callback SET state = 1, attempts = 4, last_error = 'no connection', due_ms = ?",
             (int(time.time() * 1000),),

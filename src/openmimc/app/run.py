@@ -166,7 +166,7 @@ async def serve(config: Config, *, stop: asyncio.Event, reload: asyncio.Event, o
                 demo = await make_demo_app(node.apps, data_dir)
                 print_demo(demo, server, data_dir, has_page=config.demo_page != "off")
             if config.console == "on" and await node.operators.needs_setup():
-                print_setup(node.operators.new_setup_code(), server)
+                _show_setup(config, node, server)
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -251,6 +251,14 @@ async def _close_doors(config: Config, node: Node, doors: _Doors) -> None:
         doors.http.shutdown(),
         node.dispatcher.aclose(config.drain_grace_s),
     )
+
+
+def _show_setup(config: Config, node: Node, server: RunningServer) -> None:
+    """Say how the console gets its first operator: by a link, unless nothing but JSON lines was asked for."""
+    if config.log_format == "json":
+        log.info("console_not_set_up", hint="openmimc operator create NAME")
+    else:
+        print_setup(node.operators.new_setup_code(), server)
 
 
 async def _reload_certificate(certificate: Certificate | None, reload: asyncio.Event) -> None:

@@ -9,9 +9,13 @@ import typer
 
 import openmimc
 from openmimc.app.errors import StartupError
+from openmimc.cli.accounts import accounts_command
 from openmimc.cli.apps import apps_command
+from openmimc.cli.bench import bench
 from openmimc.cli.callbacks import callbacks_command
 from openmimc.cli.chat_command import chat
+from openmimc.cli.messages import messages_command
+from openmimc.cli.operators import operator_command
 from openmimc.cli.output import USAGE_ERROR, fail
 from openmimc.cli.serve import serve, with_flags
 from openmimc.cli.tokens import print_token
@@ -31,9 +35,13 @@ cli = typer.Typer(
 )
 cli.command("serve")(with_flags(serve))
 cli.add_typer(apps_command, name="app")
+cli.add_typer(accounts_command, name="account")
+cli.add_typer(messages_command, name="message")
 cli.add_typer(callbacks_command, name="callbacks")
+cli.add_typer(operator_command, name="operator")
 cli.command("token")(print_token)
 cli.command("chat")(chat)
+cli.command("bench")(bench)
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -164,13 +164,10 @@ class Rooms:
     def _place(self, session: Session, binding: Binding, place: GroupPlace, *, was_quiet: bool) -> None:
         """Put a device into a group it is in by the store: live if it missed nothing, else catching up."""
         sender = binding.sender
-        cursors = self._gateway.group_cursors
-        cursor = cursors.newest(place, sender.user_id, sender.resource)
-        if cursor is None:
-            # Never been here: what is said from now on is for it, and has to reach it even after a break.
-            cursor = MessageSequence(max(place.last, place.joined))
-            cursors.note(place.group_id, sender.user_id, sender.resource, cursor)
-        after = MessageSequence(max(cursor, place.joined))
+        cursor = self._gateway.group_cursors.newest(place, sender.user_id, sender.resource)
+        # A device that has acknowledged nothing gets what was said since its user came: it may have been here,
+        # and lost its connection, or the server, before its first acknowledgement.
+        after = MessageSequence(max(cursor or _NONE, place.joined))
         if was_quiet and after >= place.last:
             self._go_live(session, place.group_id, after)
         else:
@@ -258,9 +255,6 @@ class Rooms:
                 self._put_out(session, change.user_id, change)
             elif change.group_id not in self._of_session.get(session, ()):
                 self._go_live(session, change.group_id, change.sequence)
-                self._gateway.group_cursors.note(
-                    change.group_id, change.user_id, session.resource, change.sequence
-                )
 
     def _dismiss(self, group_id: TopicId) -> None:
         room = self._rooms.get(group_id)

@@ -44,7 +44,7 @@ class GroupPlace(Struct, frozen=True):
 
     Attributes:
         joined: Messages with a greater sequence are for the member.
-        cursor: Up to this sequence the device has everything; None for a device that was never present.
+        cursor: Up to this sequence the device has everything; None for a device that has acknowledged nothing.
         last: Of the newest message in the group's log when this was read; 0 if there is none.
     """
 

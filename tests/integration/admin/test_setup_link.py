@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -101,6 +102,16 @@ async def test_as_long_as_there_is_no_operator_each_start_prints_a_new_link(
     done = await browser.set_up(new, "Ana", PASSWORD)
 
     assert (refused.status_code, done.status_code) == (403, 303)
+
+
+async def test_a_log_of_json_lines_has_a_hint_in_place_of_the_link(start: Start) -> None:
+    server = start("--log-format", "json")
+    server.wait_log("console_not_set_up")
+    server.stop()
+
+    assert "/console/setup" not in server.log
+    events = {line["event"]: line for line in map(json.loads, server.log.splitlines())}
+    assert events["console_not_set_up"]["hint"] == "openmimc operator create NAME"
 
 
 async def test_a_start_with_an_operator_prints_none_and_their_session_goes_on(

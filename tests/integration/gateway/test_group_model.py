@@ -27,24 +27,24 @@ STEPS = st.one_of(
 
 
 class Model:
-    """Who gets what."""
+    """Who gets what: every device of every member but the sending one, those that are away when they come."""
 
     def __init__(self) -> None:
         self.members: set[str] = set()
-        self.known: set[Device] = set()  # Devices that have been in the group since their user is.
         self.waiting: dict[Device, list[str]] = defaultdict(list)
         self.heard: dict[Device, list[str]] = defaultdict(list)
 
-    def change(self, here: set[Device]) -> None:
-        self.known = {device for device in self.known | here if device[0] in self.members}
+    def say(self, sender: Device, text: str) -> None:
         for device in DEVICES:
-            self.heard[device] += self.waiting.pop(device, []) if device in self.known & here else []
-            if device not in self.known:
-                self.waiting.pop(device, None)
+            if device != sender and sender[0] in self.members and device[0] in self.members:
+                self.waiting[device].append(text)
 
-    def say(self, sender: Device, text: str, here: set[Device]) -> None:
-        for device in self.known - {sender} if sender[0] in self.members else ():
-            (self.heard if device in here else self.waiting)[device].append(text)
+    def settle(self, here: set[Device]) -> None:
+        for device in DEVICES:
+            if device in here and device[0] in self.members:
+                self.heard[device] += self.waiting[device]
+            if device in here or device[0] not in self.members:
+                self.waiting[device].clear()
 
 
 class World:
@@ -122,8 +122,8 @@ async def play(steps: list[tuple[str, Device]], folder: Path) -> None:
             elif device in here and step == "say":
                 code = (await say(world.clients[device], group_id, f"{number}")).code
                 assert code == (404 if not is_there else 0 if device[0] in model.members else 403)
-                model.say(device, f"{number}", here)
-            model.change(set(world.clients))
+                model.say(device, f"{number}")
+            model.settle(set(world.clients))
             await world.settle(model.heard)
         await asyncio.sleep(0.02)
         await world.settle(model.heard)

@@ -186,7 +186,7 @@ def test_a_bad_option_ends_the_start_with_one_line(
 
 def test_options_may_come_from_file_and_environment(start_server: StartServer, tmp_path: Path) -> None:
     file = tmp_path / "openmimc.toml"
-    file.write_text('fe_domain = "from.file"\nlog_level = "debug"\n')
+    file.write_text('fe_domain = "from.file"\nlog_level = "debug"\nconsole = "off"\n')
 
     server = start_server("--config", str(file), environment={"OPENMIMC_LOG_LEVEL": "error"})
     app = server.create_app()

@@ -320,3 +320,11 @@ def test_sighup_without_a_certificate_changes_nothing(start_server: StartServer)
     server.wait_log("nothing_to_reload")
 
     assert server.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("codec", ["python", "native"])
+def test_a_server_without_the_native_codec_says_so_loudly(start_server: StartServer, codec: str) -> None:
+    server = start_server(environment={"OPENMIMC_CODEC": codec})
+
+    assert ("openmimc_build_info", codec) in {key[:2] for key in samples_of(server)}
+    assert ("slow_codec" in server.log) is (codec == "python")
