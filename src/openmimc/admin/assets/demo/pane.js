@@ -119,7 +119,9 @@ export class Pane {
 
   #hearStatus(status, reason) {
     const wasOnline = this.#find(".lamp").dataset.state === "online";
-    if (status === "connecting" && wasOnline && reason) this.#tell(say("lost", { reason }), { isAlarm: true });
+    // A user of another app begins where the one before was online.
+    const isLoss = status === "connecting" && wasOnline && reason !== "login";
+    if (isLoss && reason) this.#tell(say("lost", { reason }), { isAlarm: true });
     this.#showStatus();
   }
 
