@@ -418,6 +418,7 @@ async def test_it_can_be_read_by_all(open_page: OpenPage, server: LiveServer, lo
     await take_screenshot(demo, f"demo-{look}")
     await demo.locator(".packet[data-kind=BIND] summary").first.click()
     await demo.locator("#modes input[value=topic]").check(force=True)
+    await expect(demo.locator("#lead")).to_contain_text(re.compile(r"\d{9}"))  # The group is made.
     await demo.locator("#two .line").click()
     await write(demo, "two", "waits")
     await expect(state(demo, "two", "waits", "waiting")).to_be_visible()

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from openmimc.app.data_dir import DataDir
 from openmimc.bus.local import LocalBus
-from openmimc.domain import accounts
+from openmimc.domain import accounts, counts
 from openmimc.domain.accounts import Accounts
 from openmimc.domain.apps import Apps
 from openmimc.domain.callbacks import PAGE_MAX, Callbacks
 from openmimc.domain.clock import SystemClock
+from openmimc.domain.counts import MessageCounts
 from openmimc.domain.message_life import MessageLives
 from openmimc.domain.operators import Operators
 from openmimc.domain.ports import Clock, Store
@@ -23,6 +24,10 @@ from openmimc.store.sqlite import SqliteStore
 
 ACCOUNTS_PAGE_MAX = accounts.PAGE_MAX
 """Most accounts that one listing gives."""
+
+DAYS_MAX = counts.DAYS_MAX
+HOURS_MAX = counts.HOURS_MAX
+"""Longest stretches of time whose messages are counted at once."""
 
 CALLBACKS_PAGE_MAX = PAGE_MAX
 """Most callbacks that one listing gives."""
@@ -41,6 +46,7 @@ class Toolbox(Struct, frozen=True):
     operators: Operators
     accounts: Accounts
     lives: MessageLives
+    counts: MessageCounts
     store: Store
     clock: Clock
 
@@ -91,6 +97,7 @@ async def open_toolbox(data_dir: DataDir, *, create: bool = False) -> AsyncItera
             Operators(store, clock),
             Accounts(store, _NoPresence(), LocalBus()),
             MessageLives(store, _NoTraces()),
+            MessageCounts(store, clock),
             store,
             clock,
         )

@@ -17,6 +17,7 @@ from openmimc.cli.chat_command import chat
 from openmimc.cli.messages import messages_command
 from openmimc.cli.operators import operator_command
 from openmimc.cli.output import USAGE_ERROR, fail
+from openmimc.cli.rooms import groups_command, topics_command
 from openmimc.cli.serve import serve, with_flags
 from openmimc.cli.tokens import print_token
 from openmimc.errors import ImError
@@ -37,6 +38,8 @@ cli.command("serve")(with_flags(serve))
 cli.add_typer(apps_command, name="app")
 cli.add_typer(accounts_command, name="account")
 cli.add_typer(messages_command, name="message")
+cli.add_typer(topics_command, name="topic")
+cli.add_typer(groups_command, name="group")
 cli.add_typer(callbacks_command, name="callbacks")
 cli.add_typer(operator_command, name="operator")
 cli.command("token")(print_token)

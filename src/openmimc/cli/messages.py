@@ -1,13 +1,14 @@
-"""``openmimc message``: where a message is. Works beside a running server, and without one."""
+"""``openmimc message``: where messages are, and how many. Works beside a running server, and without one."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from openmimc.app.toolbox import Toolbox
+from openmimc.app.toolbox import DAYS_MAX, HOURS_MAX, Toolbox
 from openmimc.cli.apps import with_toolbox
 from openmimc.cli.callbacks import describe as describe_callback
 from openmimc.cli.output import fail, print_fields, print_json, print_table
@@ -15,19 +16,14 @@ from openmimc.cli.places import DEFAULT_DATA_DIR, AppArgument, DataDirOption, Js
 from openmimc.errors import BadRequest
 from openmimc.model.callback import CallbackState
 from openmimc.model.ids import AppId
-from openmimc.model.insight import DeviceStep, MessageLife
+from openmimc.model.insight import DeviceStep, HourCount, MessageLife
 from openmimc.model.message import Kind, Message
 
 TIMES_ARE_ELSEWHERE = (
     "When it was pushed to a device and acknowledged only the running server remembers: see its console."
 )
 
-messages_command = typer.Typer(help="See where a message is.", no_args_is_help=True)
-
-
-@messages_command.callback()
-def _group() -> None:
-    """Without this, a group of one command would be that command."""
+messages_command = typer.Typer(help="See where a message is, and how many there were.", no_args_is_help=True)
 
 
 @messages_command.command("find")
@@ -57,6 +53,50 @@ def find_message(
     for life in lives:
         show(life)
     typer.echo(TIMES_ARE_ELSEWHERE, err=True)
+
+
+@messages_command.command("count")
+def count_messages(
+    app_id: AppArgument,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=DAYS_MAX, help="Days, today included.")
+    ] = 30,
+    hours: Annotated[
+        int | None,
+        typer.Option(
+            "--hours", metavar="N", min=1, max=HOURS_MAX, help="By the hour, the present one included."
+        ),
+    ] = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how many messages an app stored, by day or by hour (UTC). Those without a message are left out."""
+
+    async def read(tools: Toolbox) -> tuple[HourCount, ...]:
+        await tools.apps.get_app(app_id)
+        counts = tools.counts
+        return await (counts.last_days(app_id, days) if hours is None else counts.last_hours(app_id, hours))
+
+    by_time: dict[int, Counter[Kind]] = {}
+    for count in with_toolbox(data_dir, read):
+        by_time.setdefault(count.hour_ms, Counter())[count.kind] += count.messages
+    rows = [
+        {
+            "from": datetime.fromtimestamp(from_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M"),
+            "p2p": kinds[Kind.P2P],
+            "p2t": kinds[Kind.P2T],
+            "p2u": kinds[Kind.GROUP],
+        }
+        for from_ms, kinds in sorted(by_time.items())
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("FROM (UTC)", "ONE-TO-ONE", "TOPICS", "UNLIMITED GROUPS"),
+        [tuple(row.values()) for row in rows],
+        empty="There were no messages.",
+    )
 
 
 async def _find(tools: Toolbox, app_id: AppId, sequence: int | None, packet_id: str) -> tuple[MessageLife, ...]:

@@ -1,4 +1,4 @@
-"""``openmimc account`` and ``openmimc message``."""
+"""``openmimc account``, ``message``, ``topic`` and ``group``."""
 
 from __future__ import annotations
 
@@ -222,3 +222,51 @@ def test_a_message_that_is_none_is_said_to_be_none(
 
     assert (done.code, done.out) == (2, "")
     assert "no such message" in done.err
+
+
+# ------------------------------------------------------------------ counts, topics, groups
+
+
+@pytest.mark.parametrize(
+    "stretch", [(), ("--days", "2"), ("--hours", "2"), ("--hours", "744"), ("--days", "366")]
+)
+def test_messages_are_counted_by_kind(openmimc_command: Run, chat: Chat, stretch: tuple[str, ...]) -> None:
+    rows = json.loads(openmimc_command("message", "count", chat.app_id, *stretch, "--json").out)
+    shown = openmimc_command("message", "count", chat.app_id, *stretch).out
+
+    assert [(row["p2p"], row["p2t"], row["p2u"]) for row in rows] == [(1, 1, 1)]
+    assert rows[0]["from"] in shown
+
+
+@pytest.mark.parametrize("stretch", [("--days", "0"), ("--days", "367"), ("--hours", "0"), ("--hours", "745")])
+def test_a_stretch_of_time_that_can_not_be(openmimc_command: Run, chat: Chat, stretch: tuple[str, ...]) -> None:
+    assert openmimc_command("message", "count", chat.app_id, *stretch).code == 2
+
+
+def test_topics_are_listed_with_owner_and_size(openmimc_command: Run, chat: Chat) -> None:
+    (topic,) = json.loads(openmimc_command("topic", "list", chat.app_id, "--json").out)
+    beyond = openmimc_command("topic", "list", chat.app_id, "--after", chat.topic)
+
+    assert topic == {"topicId": chat.topic, "topicName": "t", "ownerAccount": "alice", "memberNum": 2}
+    assert "The app has no topics." in beyond.out + beyond.err
+
+
+def test_unlimited_groups_are_listed_page_by_page(openmimc_command: Run, chat: Chat) -> None:
+    (group,) = json.loads(openmimc_command("group", "list", chat.app_id, "--limit", "1", "--json").out)
+    shown = openmimc_command("group", "list", chat.app_id)
+
+    assert (group["ownerAccount"], group["memberNum"]) == ("alice", 2)
+    assert group["topicId"] in shown.out
+    assert (
+        json.loads(openmimc_command("group", "list", chat.app_id, "--after", group["topicId"], "--json").out)
+        == []
+    )
+
+
+@pytest.mark.parametrize("command", [("topic", "list"), ("group", "list"), ("message", "count")])
+def test_an_app_that_does_not_exist_has_no_lists(openmimc_command: Run, command: tuple[str, str]) -> None:
+    openmimc_command("app", "create", "shop")
+    done = openmimc_command(*command, "1234567890123456789")
+
+    assert done.code != 0
+    assert "Traceback" not in done.err

@@ -37,6 +37,7 @@ const scene = {
     document.querySelector(`#modes input[value="${mode}"]`).closest("label").dataset.news = "";
   },
   /** Whether a user may have this name. */
+  prepare: (mode) => groups?.prepare(mode),
   mayBeCalled: (id, name) => name !== "" && name !== scene.peerOf(id),
   /** A user has another name: both begin anew. */
   onRename(id) {

@@ -152,7 +152,10 @@ export class Pane {
   async #write(make, input) {
     const words = input.value.trim();
     const { mode } = this.#scene;
-    if (!words || !this.#person || this.#goal(mode) === null) return;
+    if (!words || !this.#person) return;
+    // The group may still be in the making.
+    if (this.#goal(mode) === null) await this.#scene.prepare(mode);
+    if (this.#goal(mode) === null) return;
     if (input.name === "text") input.value = "";
     const message = { ...make(words), mode, from: this.#account, isOwn: true, isPending: true, at: new Date() };
     this.#show(message);
